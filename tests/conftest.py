@@ -1,0 +1,25 @@
+"""Fixtures every test may ask for: where the replay corpora are. Rooms keep their own fixtures beside their tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The recordings that belong to this project, `tests/data/`."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Recordings published by others, which are read where they are and not copied into the project."""
+    folder = os.environ.get("IMAGEYARD_CORPORA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("IMAGEYARD_CORPORA does not name a folder: the published corpora are not on this machine")
+    return Path(folder)
