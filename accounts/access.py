@@ -1,0 +1,23 @@
+"""What a user may do in a namespace. Objects are looked up through querysets; this answers for one namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import Membership, Namespace, Role
+
+
+def role_of(user: Any, namespace: Namespace) -> Role | None:
+    """The role of `user` in `namespace`; owner for a superuser, None for a stranger."""
+    if not user.is_authenticated:
+        return None
+    if user.is_superuser:
+        return Role.OWNER
+    row = Membership.objects.filter(user=user, namespace=namespace).first()
+    return Role(row.role) if row else None
+
+
+def has_role(user: Any, namespace: Namespace, role: Role) -> bool:
+    """Whether `user` has at least `role` in `namespace`."""
+    mine = role_of(user, namespace)
+    return mine is not None and mine >= role

@@ -1,0 +1,127 @@
+"""Who is who: users, namespaces, membership with roles, API tokens, and the audit of who changed what."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+NAMESPACE_NAME = RegexValidator(
+    r"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z",
+    "A namespace is lower-case letters and digits, with single dots, underscores or dashes between them.",
+)
+
+
+class User(AbstractUser):
+    """A person or a robot. Superusers administrate the whole Imageyard."""
+
+
+class Role(models.IntegerChoices):
+    """What a member may do in a namespace; each role includes the ones below it."""
+
+    READ = 10, "read"
+    WRITE = 20, "write"
+    ADMIN = 30, "admin"
+    OWNER = 40, "owner"
+
+
+class NamespaceQuerySet(models.QuerySet["Namespace"]):
+    def with_role(self, user: Any, role: Role) -> NamespaceQuerySet:
+        """The namespaces in which `user` has at least `role`; all of them for a superuser, none for a stranger."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        mine = Membership.objects.filter(user=user, role__gte=role).values("namespace_id")
+        return self.filter(pk__in=mine)
+
+
+class Namespace(models.Model):
+    """A user or an organization: the `acme` of `acme/web`."""
+
+    class Kind(models.TextChoices):
+        USER = "user"
+        ORGANIZATION = "organization"
+
+    name = models.CharField(max_length=64, unique=True, validators=[NAMESPACE_NAME])
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.ORGANIZATION)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="namespaces")
+
+    objects = NamespaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user's role in a namespace."""
+
+    namespace = models.ForeignKey(Namespace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.PositiveSmallIntegerField(choices=Role.choices, default=Role.READ)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["namespace", "user"], name="one_role_per_member")]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.get_role_display()} of {self.namespace}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def usable(self, now: datetime) -> ApiTokenQuerySet:
+        """Tokens that are neither revoked nor expired, of users who may still log in."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None, user__is_active=True)
+
+
+class ApiToken(models.Model):
+    """A key to the API. Only its SHA-256 is kept; the token itself is shown once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=12, editable=False, help_text="Its first characters, to tell it apart.")
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"
+
+
+class AuditEntry(models.Model):
+    """Who changed what, when. Written by actions, never changed."""
+
+    at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False)
+    action = models.CharField(max_length=64, editable=False)
+    target = models.CharField(max_length=300, editable=False)
+    detail = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.actor or 'Imageyard'}: {self.action} {self.target}"
+
+
+ROLE_NAMES = {str(role.label): role for role in Role}

@@ -1,0 +1,10 @@
+"""The tables of this room; import them from here."""
+
+from __future__ import annotations
+
+from builds.models.build import Build, BuildEvent, BuildSequence, Step
+from builds.models.log import LogArchive, LogFrame
+from builds.models.source import BuildRule, Source
+from builds.models.worker import Worker
+
+__all__ = ["Build", "BuildEvent", "BuildRule", "BuildSequence", "LogArchive", "LogFrame", "Source", "Step", "Worker"]

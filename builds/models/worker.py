@@ -1,0 +1,39 @@
+"""Workers as they report themselves; a row that is not refreshed is a worker that is gone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils import timezone
+
+# A worker reports every 10 s.
+ALIVE = timedelta(seconds=35)
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self, now: datetime) -> WorkerQuerySet:
+        return self.filter(seen_at__gt=now - ALIVE, stopped_at=None)
+
+
+class Worker(models.Model):
+    """A Celery worker process on a host with a builder; it has `slots` builds at once."""
+
+    name = models.CharField(max_length=255, unique=True, help_text="Celery's node name, and the process's start.")
+    host = models.CharField(max_length=255)
+    slots = models.PositiveSmallIntegerField()
+    builder = models.CharField(max_length=255, blank=True, help_text="Engine or BuildKit version, as it answered.")
+    builder_fault = models.CharField(max_length=300, blank=True, help_text="Why the builder does not answer.")
+    disk_free_bytes = models.BigIntegerField(null=True, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+    draining_since = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["host", "name"]
+
+    def __str__(self) -> str:
+        return self.name

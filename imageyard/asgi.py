@@ -1,0 +1,20 @@
+"""HTTP and WebSocket in one ASGI application; WebSockets are taken from our own origin, or with a token."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+http = get_asgi_application()
+
+from builds.urls import websocket_urlpatterns  # noqa: E402 — models exist only after Django is set up
+from imageyard.origin import OriginOrToken  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))}
+)

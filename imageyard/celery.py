@@ -1,0 +1,13 @@
+"""The Celery app. Tasks live in the rooms; what a worker process does besides them is in builds.workshop."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
+
+from celery import Celery
+
+app = Celery("imageyard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

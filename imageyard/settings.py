@@ -1,0 +1,233 @@
+"""Django's settings, made from the environment; every value was checked by `imageyard.env`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from dj_database_url import parse as parse_database_url
+
+from imageyard.env import env_or_exit
+
+ENV = env_or_exit()
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- where things are -------------------------------------------------------------------------------------------------
+HOME = ENV.home
+PUBLIC_URL = ENV.url
+REDIS_URL = ENV.redis_url
+REGISTRY_HOST = ENV.registry
+REGISTRY_SCHEME = ENV.registry_scheme
+DOCKER_HOST = ENV.docker_host
+BUILDX_BUILDER = ENV.buildx_builder
+MIRRORS_DIR = HOME / "mirrors"
+WORK_DIR = HOME / "work"
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+SLOTS = ENV.slots
+BUILD_TIMEOUT_S = ENV.build_timeout_s
+LEASE_S = ENV.lease_s
+DRAIN_S = ENV.drain_s
+LOG_CAP_BYTES = ENV.log_cap_bytes
+MIN_FREE_BYTES = ENV.min_free_bytes
+MAX_ATTEMPTS = 3
+TRUSTED_HOSTS = ENV.trusted_hosts
+LOCAL_GIT_ROOT = ENV.local_git_root
+ADMIN_TOKEN = ENV.admin_token
+WEBHOOK_MAX_BYTES = 25 * 1024 * 1024
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+SECRET_KEY = ENV.secret_key
+ENCRYPTION_KEYS = ENV.encryption_keys
+DEBUG = ENV.debug
+_public = urlsplit(PUBLIC_URL)
+IS_HTTPS = _public.scheme == "https"
+ALLOWED_HOSTS = sorted({_public.hostname or "localhost", ENV.http_host, "localhost", "127.0.0.1", "[::1]"})
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+ROOT_URLCONF = "imageyard.urls"
+ASGI_APPLICATION = "imageyard.asgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "accounts",
+    "registry",
+    "builds",
+    "webhooks",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "imageyard.context.product",
+            ],
+        },
+    },
+]
+
+# A worker's writes are short; a reader never waits for them (WAL), and a writer waits its turn (IMMEDIATE).
+_SQLITE: dict[str, Any] = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+}
+_database: dict[str, Any] = dict(parse_database_url(ENV.database_url, conn_max_age=0))
+if _database["ENGINE"].endswith("sqlite3"):
+    _database["OPTIONS"] = _SQLITE
+else:
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": {"min_size": 0, "max_size": 16, "timeout": 10}}
+DATABASES = {"default": _database}
+IS_SQLITE = _database["ENGINE"].endswith("sqlite3")
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "imageyard",
+    },
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "logs": {"BACKEND": ENV.log_storage.backend, "OPTIONS": ENV.log_storage.options},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Browser parts come from npm, locked, and are served from where npm puts them; no build step and no CDN.
+_VENDOR = {
+    "vendor/tabler/css": "@tabler/core/dist/css",
+    "vendor/tabler/js": "@tabler/core/dist/js",
+    "vendor/tabler/icons": "@tabler/icons/icons",
+    "vendor/htmx": "htmx.org/dist",
+    "vendor/ansi_up": "ansi_up",
+}
+STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
+STATICFILES_DIRS += [
+    (prefix, BASE_DIR / "node_modules" / folder)
+    for prefix, folder in _VENDOR.items()
+    if (BASE_DIR / "node_modules" / folder).is_dir()
+]
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_AUTOREFRESH = False
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- logging in -------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.adapter.NoSignup"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "login": "30/m/ip"}
+
+# --- what a page may load ---------------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        # Attributes only: Tabler sets progress widths by style attributes. No style element and no foreign sheet runs.
+        "style-src": [SELF],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": [SELF, "data:", "https:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    },
+}
+
+# --- Celery: a doorbell -----------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = ENV.celery_broker_url
+CELERY_BROKER_KIND = urlsplit(ENV.celery_broker_url).scheme
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "doorbell"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Messages are acknowledged when they arrive (acks_late is off), so nothing is ever redelivered while it runs; the
+# timeout stands above the longest build all the same, and correctness rests on the claim alone (field case Q01).
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 8 * 86400, "socket_keepalive": True}
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "builds.tick", "schedule": 10.0, "options": {"expires": 9.0}},
+}
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}},
+}
+
+# --- webhooks of up to 25 MiB are read by their own view, as raw bytes ------------------------------------------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 26 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
+    "root": {"handlers": ["stderr"], "level": "DEBUG" if DEBUG else "INFO"},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "git": {"level": "WARNING"},
+        "asyncio": {"level": "WARNING"},
+        "django.db": {"level": "WARNING"},
+        "markdown_it": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,146 @@
+"""Outbound HTTP as all rooms do it: one client factory and one bounded exchange. Which hosts are allowed is the caller's.
+
+Nobody outside decides how long we wait, how much we read or where a redirect takes our credentials: every exchange has
+a total time and a size limit, and a redirect never goes from https to http and never carries `Authorization` elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+USER_AGENT = "imageyard"
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 4
+# Never through a proxy, as in Go's net/http: a proxy's idea of "localhost" is another machine.
+_NEVER_PROXIED = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
+
+class ExchangeError(Exception):
+    """The exchange did not end in an answer. `reason` is a clause for a sentence; `retryable`: it may work later."""
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer, its body read to the end. `url` is where it came from after redirects."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    url: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one exchange may take in all (seconds) and how large its body may be (bytes, decoded)."""
+
+    total_s: float = 30.0
+    max_bytes: int = 8 * 1024 * 1024
+
+
+def make_client(*, connect_s: float = 5.0, read_s: float = 20.0) -> httpx.Client:
+    """Make a client that follows no redirect by itself and names us. Threads may share it; close it when done.
+
+    Proxies and certificate bundles come from the environment as everywhere (`HTTPS_PROXY`, `SSL_CERT_FILE`), but a
+    loopback address is never asked through a proxy.
+    """
+    return httpx.Client(
+        timeout=httpx.Timeout(read_s, connect=connect_s),
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        follow_redirects=False,
+        mounts=dict.fromkeys(_NEVER_PROXIED),
+    )
+
+
+def exchange(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    limits: Limits = Limits(),  # noqa: B008 — frozen
+    allow: Callable[[str], None] | None = None,
+) -> Answer:
+    """Send one request and read its whole answer within `limits`.
+
+    `allow` is called with every URL before it is asked, redirects included, and raises to forbid it. GET and HEAD
+    follow up to four redirects; any other method gets the redirect itself as its answer. Raises `ExchangeError`.
+    """
+    deadline = time.monotonic() + limits.total_s
+    sent = dict(headers or {})
+    for _ in range(_MAX_REDIRECTS + 1):
+        if allow is not None:
+            allow(url)
+        answer = _send(client, client.build_request(method, url, headers=sent, content=content), deadline, limits)
+        location = answer.headers.get("location", "")
+        if answer.status not in _REDIRECTS or not location or method not in {"GET", "HEAD"}:
+            return answer
+        target = redirect_target(url, location)
+        if httpx.URL(target).netloc != httpx.URL(url).netloc:
+            sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+        url = target
+    raise ExchangeError("it redirects in circles", retryable=False)
+
+
+def redirect_target(url: str, location: str) -> str:
+    """Resolve a `Location`; raises `ExchangeError` where it leads to something worse than `url`."""
+    try:
+        target = httpx.URL(url).join(location)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ExchangeError("it redirects to an address that is none", retryable=False) from error
+    if target.scheme not in {"http", "https"} or not target.host or target.userinfo:
+        raise ExchangeError("it redirects to an address that is not plain HTTP", retryable=False)
+    if httpx.URL(url).scheme == "https" and target.scheme != "https":
+        raise ExchangeError("it redirects from https to http", retryable=False)
+    return str(target)
+
+
+def _send(client: httpx.Client, request: httpx.Request, deadline: float, limits: Limits) -> Answer:
+    # A timeout of httpx is for one read; the clock between chunks is what stops a server that drips.
+    try:
+        response = client.send(request, stream=True)
+        try:
+            body = _read(response, deadline, limits)
+        finally:
+            response.close()
+    except httpx.HTTPError as error:
+        raise ExchangeError(_reason(error), retryable=isinstance(error, httpx.TransportError)) from error
+    return Answer(response.status_code, response.headers, body, str(request.url))
+
+
+def _read(response: httpx.Response, deadline: float, limits: Limits) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > limits.max_bytes:
+            raise ExchangeError(f"its answer is larger than {limits.max_bytes:,} bytes", retryable=False)
+        if time.monotonic() > deadline:
+            raise ExchangeError(f"its answer was not complete after {limits.total_s:g} s", retryable=True)
+    return bytes(body)
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Name a transport failure without what httpx and the operating system put around it."""
+    text = str(error).lower()
+    if isinstance(error, httpx.ConnectTimeout):
+        return "it did not take the connection in time"
+    if isinstance(error, httpx.TimeoutException):
+        return "it did not answer in time"
+    if "certificate" in text:
+        return "its certificate is not trusted here"
+    if "wrong version number" in text or "ssl" in text:
+        return "it does not speak TLS there"
+    if "name or service not known" in text or "name resolution" in text or "nodename" in text:
+        return "its name is not known"
+    if "refused" in text:
+        return "the connection was refused"
+    return "the connection broke"

@@ -1,0 +1,76 @@
+"""The ledger: every inbound webhook request, kept whole, with a verdict for every rule."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.models import Source
+from registry.models import Repository
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def visible_to(self, user: Any) -> DeliveryQuerySet:
+        """Deliveries to sources of the repositories in which `user` is a member; strangers see none of a public one."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(source__repository__in=Repository.objects.visible_to(user)).filter(
+            models.Q(source__repository__namespace__memberships__user=user) if not user.is_superuser else models.Q()
+        )
+
+
+class Delivery(models.Model):
+    """One inbound webhook request."""
+
+    class Status(models.TextChoices):
+        BUILT = "built"
+        NOTHING = "nothing", "nothing to build"
+        IGNORED = "ignored"
+        SKIPPED = "skipped"
+        DUPLICATE = "duplicate"
+        REFUSED = "refused"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="deliveries", editable=False)
+    forge = models.CharField(max_length=16, editable=False)
+    event = models.CharField(max_length=64, blank=True, editable=False)
+    # The forge's own id. Null where the request was refused or carried none, so that only accepted ones are unique.
+    forge_delivery_id = models.CharField(max_length=128, null=True, editable=False)
+    received_at = models.DateTimeField(default=timezone.now, editable=False)
+    headers = models.JSONField(default=dict, editable=False, help_text="Without signatures and cookies.")
+    body = models.BinaryField(default=bytes, editable=False, help_text="As it came, compressed with zstd.")
+    body_bytes = models.PositiveIntegerField(default=0, editable=False)
+
+    status = models.CharField(max_length=16, choices=Status.choices, editable=False)
+    sentence = models.TextField(editable=False, help_text="What came of it, in words.")
+    ref_type = models.CharField(max_length=16, blank=True, editable=False)
+    ref = models.CharField(max_length=255, blank=True, editable=False)
+    before = models.CharField(max_length=64, blank=True, editable=False)
+    commit = models.CharField(max_length=64, blank=True, editable=False)
+    commit_message = models.TextField(blank=True, editable=False)
+    sender = models.CharField(max_length=255, blank=True, editable=False)
+    forced = models.BooleanField(default=False, editable=False)
+    verdicts = models.JSONField(default=list, editable=False)
+    build_ids = models.JSONField(default=list, editable=False)
+    replay_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-received_at", "-pk"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "forge_delivery_id"], name="one_delivery_per_forge_id"),
+        ]
+        indexes = [models.Index(fields=["source", "-received_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.event or 'request'} {self.ref} ({self.get_status_display()})"
+
+    def get_absolute_url(self) -> str:
+        path = self.source.repository.path.split("/")
+        return reverse("delivery", args=[*path, self.pk])
