@@ -73,7 +73,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
     """
     read = Reader(environ)
     home = read.home()
-    run_dir = _run_dir(home)
+    run_dir = run_dir_of(home)
     http_host, http_port = read.address("IMAGEYARD_HTTP", "127.0.0.1:8000")
     registry = read.registry()
     return Env(
@@ -116,7 +116,7 @@ def env_or_exit() -> Env:
         sys.exit(2)
 
 
-def _run_dir(home: Path) -> Path:
+def run_dir_of(home: Path) -> Path:
     """Where the home's Unix sockets are: inside it, or in a short folder named after it where its path is too long."""
     inside = home / "run"
     if len(os.fsencode(inside)) <= MAX_RUN_DIR_BYTES:

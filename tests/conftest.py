@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.real_parts"]
+
 DATA = Path(__file__).parent / "data"
 
 
