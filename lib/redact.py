@@ -1,0 +1,186 @@
+"""Mask secrets and URL credentials in text and byte streams before anything is stored. No storage, no models."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+import re2
+
+MASK = "***"
+_MASK = MASK.encode()
+
+# Shorter than this a "secret" is a common word, and masking it would destroy the log instead of protecting it. Forms
+# that take secrets refuse shorter ones.
+MIN_SECRET = 4
+MIN_LINE = 6  # of a secret that spans lines: "}" or "-----" alone must not be masked
+_MIN_BASE64 = 6
+_DFA_MEMORY = 32 << 20
+
+
+def _base64_forms(secret: bytes) -> Iterable[bytes]:
+    """What `secret` looks like inside the base64 of something longer, for each of the three ways it can be aligned.
+
+    Characters that also carry bits of the neighbours are left out, as they cannot be known.
+    """
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + secret)
+        first = (0, 2, 3)[before]
+        last = len(whole) - (0, 3, 2)[(before + len(secret)) % 3]
+        core = whole[first:last]
+        if len(core) >= _MIN_BASE64:
+            yield core
+            yield core.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _quoted_forms(secret: str) -> Iterable[str]:
+    """The percent-encodings in use (with and without `/`, `+` for a blank, hex digits in either case) and JSON's."""
+    for form in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield form
+        yield re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), form)
+    yield json.dumps(secret)[1:-1]
+
+
+def _forms(secret: str) -> Iterable[bytes]:
+    """Every byte string that gives `secret` away; none holds a line break."""
+    lines = secret.splitlines()
+    several = len(lines) > 1
+    for line in (piece.strip() if several else piece for piece in lines):
+        if len(line) < (MIN_LINE if several else MIN_SECRET):
+            continue
+        yield line.encode()
+        yield from _base64_forms(line.encode())
+        yield from (form.encode() for form in _quoted_forms(line))
+    if several and any(
+        len(line.strip()) >= MIN_LINE for line in lines
+    ):  # on one line, as JSON and shells print it, or encoded as a whole
+        yield from _base64_forms(secret.encode())
+        yield from (form.encode() for form in _quoted_forms(secret) if "\n" not in form)
+    elif not several and "@" in secret:
+        # A URL with an unescaped @ in its password is cut at the first @, and Git then prints the rest as the host.
+        rest = secret.rpartition("@")[2]
+        if rest:
+            yield f"{rest}@".encode()
+
+
+class Redactor:
+    """Masks a fixed set of secrets: as they are, base64-encoded at any alignment, percent-encoded, JSON-escaped.
+
+    A secret of several lines is masked line by line (lines of at least `MIN_LINE` characters). Secrets shorter than
+    `MIN_SECRET` are ignored. Without secrets every call returns its argument.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        forms = sorted(
+            {form for secret in secrets for form in _forms(secret) if form}, key=lambda form: (-len(form), form)
+        )
+        self.longest = len(forms[0]) if forms else 0
+        self._beginnings = frozenset(form[:end] for form in forms for end in range(1, len(form)))
+        self._pattern = None
+        if forms:
+            # RE2 compiles the alternation to one automaton: 600 MB/s for a hundred forms, where `re` does 20.
+            options = re2.Options()
+            options.encoding = re2.Options.Encoding.LATIN1
+            options.max_mem = _DFA_MEMORY
+            self._pattern = re2.compile(b"|".join(re2.escape(form) for form in forms), options)
+
+    def __bool__(self) -> bool:
+        return self._pattern is not None
+
+    def mask(self, data: bytes) -> bytes:
+        """`data` with every secret replaced by the mask."""
+        if self._pattern is None or self._pattern.search(data) is None:
+            return data
+        return bytes(self._pattern.sub(_MASK, data))
+
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced by the mask."""
+        if self._pattern is None:
+            return text
+        return self.mask(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def stream(self) -> RedactingStream:
+        """A new stream, for bytes that come in chunks."""
+        return RedactingStream(self)
+
+    def _matches(self, data: bytes) -> Iterable[tuple[int, int]]:
+        return (match.span() for match in self._pattern.finditer(data)) if self._pattern is not None else ()
+
+    def _hold_from(self, data: bytes, start: int) -> int:
+        """Where the longest end of `data` begins, at or after `start`, that could be the beginning of a secret."""
+        # No form holds a line break, so nothing before the last one can still grow into a secret.
+        start = max(start, data.rfind(b"\n") + 1, len(data) - self.longest + 1)
+        for position in range(start, len(data)):
+            if data[position:] in self._beginnings:
+                return position
+        return len(data)
+
+
+class RedactingStream:
+    """Masks secrets in a stream, also where one is cut over chunks.
+
+    The output does not depend on where the chunks are cut. Only an end that could be the beginning of a secret is held
+    back, until the next chunk decides or `flush()` lets it go.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What is now known to be free of secrets."""
+        redactor = self._redactor
+        if not redactor:
+            return data
+        if self._held:
+            data = self._held + data
+        hold = redactor._hold_from(data, 0)  # noqa: SLF001 — the other half of the same thing
+        done = 0
+        out: list[bytes] = []
+        for start, end in redactor._matches(data):  # noqa: SLF001
+            if start >= hold:
+                break  # may still become a longer secret
+            out += (data[done:start], _MASK)
+            done = end
+            if end > hold:
+                hold = redactor._hold_from(data, end)  # noqa: SLF001
+        out.append(data[done:hold])
+        self._held = data[hold:]
+        return b"".join(out)
+
+    def flush(self) -> bytes:
+        """The rest, when no more comes."""
+        rest, self._held = self._redactor.mask(self._held), b""
+        return rest
+
+
+def redact_text(text: str, secrets: Iterable[str]) -> str:
+    """`text` with each of `secrets` masked in every form that `Redactor` knows."""
+    return Redactor(secrets).text(text)
+
+
+_SCHEME = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://"
+# Greedy up to the last @ before the path, so that an unescaped @ in a password takes nothing of it along. The second
+# form is a password with an unescaped slash; a number after the colon is a port, and then the @ belongs to the path.
+_CREDENTIALS = re.compile(
+    _SCHEME + r"(?P<user>[^\s/?#\"'<>]*|[^\s/?#\"'<>@:]*:(?!\d{1,5}(?:[/\s]|$))[^\s\"'<>]*)@",
+)
+_SSH_USER = re.compile(r"[\w.-]{1,32}")
+
+
+def _strip(match: re.Match[str]) -> str:
+    scheme, user = match["scheme"], match["user"]
+    if scheme.lower() in {"ssh", "git+ssh"} and _SSH_USER.fullmatch(user):
+        return match.group()  # `git@` is an address, not a credential
+    return f"{scheme}://"
+
+
+def strip_url_credentials(text: str) -> str:
+    """`text` with the `user:password@` of every URL in it removed; scheme, host and path stay.
+
+    Handles a password with an unescaped `@` or `/`. The user of an SSH address stays, as it is no secret.
+    """
+    return _CREDENTIALS.sub(_strip, text)

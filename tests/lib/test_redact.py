@@ -1,0 +1,116 @@
+"""Secrets are masked in every form a log can show them in, wherever the chunks are cut."""
+
+from __future__ import annotations
+
+import base64
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.redact import MASK, Redactor, redact_text, strip_url_credentials
+
+TOKEN = "glpat-A/B+c@d=e f"
+LOWER = quote(TOKEN, safe="").replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d")
+KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n}\n-----END KEY-----\n"
+
+
+@pytest.mark.parametrize("shown", [TOKEN, quote(TOKEN), quote(TOKEN, safe=""), quote_plus(TOKEN), LOWER, r"gl\u00e9s"])
+def test_it_masks_a_secret_plain_and_percent_encoded(shown):
+    assert redact_text(f"remote: {shown}!", [TOKEN, "glés"]) == f"remote: {MASK}!"
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "usr", "x-access-token:"])
+@pytest.mark.parametrize("after", ["", "!", "!!", "!!!"])
+def test_it_masks_a_secret_inside_base64_at_every_alignment(before, after):
+    secret = "ghp_abcdefghijklmnopqrstuv"
+    shown = base64.b64encode(f"{before}{secret}{after}".encode()).decode()
+    masked = redact_text(shown, [secret])
+    assert MASK in masked
+    for end in range(len(secret) - 5):
+        piece = base64.b64encode(secret[end : end + 6].encode()).decode()
+        assert piece not in masked
+
+
+def test_it_masks_every_line_of_a_secret_that_spans_lines():
+    masked = redact_text("a\n" + KEY.replace("\n", "\r\n") + "b\n", [KEY])
+    assert masked == f"a\r\n{MASK}\r\n{MASK}\r\n{MASK}\r\n}}\r\n{MASK}\r\nb\n".replace("a\r\n", "a\n")
+
+
+def test_it_masks_a_secret_that_spans_lines_when_json_prints_it_on_one():
+    assert redact_text("{-----END KEY-----}", [KEY]) == f"{{{MASK}}}"
+    assert "MIIEvQ" not in redact_text(KEY.replace("\n", "\\n"), [KEY])
+
+
+@pytest.mark.parametrize("secrets", [[], [""], ["abc"], ["\n\n"]])
+def test_it_leaves_text_alone_when_there_is_nothing_worth_masking(secrets):
+    assert not Redactor(secrets)
+    assert redact_text("abcdef", secrets) == "abcdef"
+
+
+def test_it_prefers_the_longer_of_two_secrets():
+    assert redact_text("abcdefgh abcde", ["abcd", "abcdefgh"]) == f"{MASK} {MASK}e"
+
+
+ALPHABET = st.text("ab@\n", max_size=60)
+
+
+@given(
+    ALPHABET, st.lists(st.text("ab@\n", min_size=4, max_size=9), max_size=3), st.lists(st.integers(1, 7), max_size=30)
+)
+def test_it_masks_a_stream_exactly_as_it_masks_the_whole(text, secrets, cuts):
+    redactor = Redactor(secrets)
+    stream, out, rest = redactor.stream(), b"", text.encode()
+    for cut in cuts:
+        out += stream.feed(rest[:cut])
+        rest = rest[cut:]
+    out += stream.feed(rest) + stream.flush()
+    assert out == redactor.mask(text.encode())
+
+
+def test_it_holds_back_only_what_could_be_the_beginning_of_a_secret():
+    stream = Redactor(["password1234"]).stream()
+    assert stream.feed(b"user: pass") == b"user: "
+    assert stream.feed(b"ing by\n") == b"passing by\n"
+    assert stream.feed(b"whole line\n") == b"whole line\n"
+    assert stream.feed(b"pass") == b""
+    assert stream.flush() == b"pass"
+
+
+def test_it_keeps_bytes_that_are_not_utf8():
+    assert Redactor(["hunter22"]).mask(b"\xff\x00hunter22\xfe") == b"\xff\x00***\xfe"
+
+
+def test_it_keeps_up_with_a_flood():
+    redactor = Redactor([f"secret-number-{n}-{'x' * n}" for n in range(10)])
+    stream, chunk = redactor.stream(), b"a line of sixty bytes, as build tools print them all day\n" * 300
+    started = time.perf_counter()
+    for _ in range(600):  # 10 MB
+        stream.feed(chunk)
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("fatal: https://user:S3cretPW@host/x.git gone", "fatal: https://host/x.git gone"),
+        ("https://ghp_TOKEN@host/a/b", "https://host/a/b"),
+        ("https://oauth2:glpat-A%2FB@host:8443/a", "https://host:8443/a"),
+        ("https://user:p@ss@host/x.git", "https://host/x.git"),
+        ("unable to access 'http://ss@host/x.git/'", "unable to access 'http://host/x.git/'"),
+        ("https://user:pa/ss@host/x", "https://host/x"),
+        ("ssh://git@host/x and ssh://git:pw@host/x", "ssh://git@host/x and ssh://host/x"),
+        ("http://registry:8080/@scope/package", "http://registry:8080/@scope/package"),
+        ("https://host/x.git mail a@b.c", "https://host/x.git mail a@b.c"),
+        ("git@host:acme/x.git", "git@host:acme/x.git"),
+        ("two https://a:b@h/1 https://c:d@h/2", "two https://h/1 https://h/2"),
+    ],
+)
+def test_g05_it_strips_the_credentials_of_urls_and_keeps_host_and_path(text, shown):
+    assert strip_url_credentials(text) == shown
+
+
+def test_g05_it_masks_the_rest_of_a_password_with_an_unescaped_at():
+    assert "ss@" not in redact_text("Could not resolve host: ss@host", ["p@ss"])
