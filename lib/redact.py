@@ -48,22 +48,19 @@ def _forms(secret: str) -> Iterable[bytes]:
     """Every byte string that gives `secret` away; none holds a line break."""
     lines = secret.splitlines()
     several = len(lines) > 1
-    for line in (piece.strip() if several else piece for piece in lines):
-        if len(line) < (MIN_LINE if several else MIN_SECRET):
-            continue
+    shortest = MIN_LINE if several else MIN_SECRET
+    kept = [line for line in (line.strip() if several else line for line in lines) if len(line) >= shortest]
+    for line in kept:
         yield line.encode()
         yield from _base64_forms(line.encode())
         yield from (form.encode() for form in _quoted_forms(line))
-    if several and any(
-        len(line.strip()) >= MIN_LINE for line in lines
-    ):  # on one line, as JSON and shells print it, or encoded as a whole
+        # A URL with an unescaped @ in its password is cut at the first @, and Git then prints the rest as the host.
+        before, at, rest = line.rpartition("@")
+        if before and at and len(rest) > 1:
+            yield f"{rest}@".encode()
+    if several and kept:  # printed on one line by JSON and shells, or encoded as a whole
         yield from _base64_forms(secret.encode())
         yield from (form.encode() for form in _quoted_forms(secret) if "\n" not in form)
-    elif not several and "@" in secret:
-        # A URL with an unescaped @ in its password is cut at the first @, and Git then prints the rest as the host.
-        rest = secret.rpartition("@")[2]
-        if rest:
-            yield f"{rest}@".encode()
 
 
 class Redactor:
