@@ -1,0 +1,2 @@
+// Keeps [data-refresh-url] fragments fresh: the pages' socket says when, slow polling is the fallback.
+export {};
