@@ -1,4 +1,4 @@
-"""Outbound HTTP as all rooms do it: one client factory and one bounded exchange. Which hosts are allowed is the caller's.
+"""Outbound HTTP as all rooms do it: one client factory, one bounded exchange. Which hosts may be asked is not here.
 
 Nobody outside decides how long we wait, how much we read or where a redirect takes our credentials: every exchange has
 a total time and a size limit, and a redirect never goes from https to http and never carries `Authorization` elsewhere.
@@ -67,7 +67,7 @@ def exchange(
     *,
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
-    limits: Limits = Limits(),  # noqa: B008 — frozen
+    limits: Limits = Limits(),
     allow: Callable[[str], None] | None = None,
 ) -> Answer:
     """Send one request and read its whole answer within `limits`.
@@ -80,7 +80,11 @@ def exchange(
     for _ in range(_MAX_REDIRECTS + 1):
         if allow is not None:
             allow(url)
-        answer = _send(client, client.build_request(method, url, headers=sent, content=content), deadline, limits)
+        try:
+            request = client.build_request(method, url, headers=sent, content=content)
+        except httpx.InvalidURL as error:
+            raise ExchangeError("its address is not a URL", retryable=False) from error
+        answer = _send(client, request, deadline, limits)
         location = answer.headers.get("location", "")
         if answer.status not in _REDIRECTS or not location or method not in {"GET", "HEAD"}:
             return answer
@@ -113,7 +117,8 @@ def _send(client: httpx.Client, request: httpx.Request, deadline: float, limits:
         finally:
             response.close()
     except httpx.HTTPError as error:
-        raise ExchangeError(_reason(error), retryable=isinstance(error, httpx.TransportError)) from error
+        reason, retryable = _reason(error)
+        raise ExchangeError(reason, retryable=retryable) from error
     return Answer(response.status_code, response.headers, body, str(request.url))
 
 
@@ -128,19 +133,28 @@ def _read(response: httpx.Response, deadline: float, limits: Limits) -> bytes:
     return bytes(body)
 
 
-def _reason(error: httpx.HTTPError) -> str:
+# Texts of the operating system and of OpenSSL → our clause, and whether trying again can help. First hit wins.
+_REASONS = (
+    ("certificate", "its certificate is not trusted here", False),
+    ("wrong version number", "it does not speak TLS there", False),
+    ("ssl", "the TLS handshake failed", False),
+    ("name or service not known", "its name is not known", True),
+    ("name resolution", "its name cannot be looked up now", True),
+    ("no address associated", "its name has no address", True),
+    ("refused", "the connection was refused", True),
+    ("unreachable", "no route leads there", True),
+)
+
+
+def _reason(error: httpx.HTTPError) -> tuple[str, bool]:
     """Name a transport failure without what httpx and the operating system put around it."""
-    text = str(error).lower()
     if isinstance(error, httpx.ConnectTimeout):
-        return "it did not take the connection in time"
+        return "it did not take the connection in time", True
     if isinstance(error, httpx.TimeoutException):
-        return "it did not answer in time"
-    if "certificate" in text:
-        return "its certificate is not trusted here"
-    if "wrong version number" in text or "ssl" in text:
-        return "it does not speak TLS there"
-    if "name or service not known" in text or "name resolution" in text or "nodename" in text:
-        return "its name is not known"
-    if "refused" in text:
-        return "the connection was refused"
-    return "the connection broke"
+        return "it did not answer in time", True
+    text = str(error).lower()
+    for sign, reason, retryable in _REASONS:
+        if sign in text:
+            return reason, retryable
+    broken = isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError))
+    return ("the connection broke", True) if broken else ("its answer is not HTTP", False)

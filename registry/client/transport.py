@@ -1,0 +1,168 @@
+"""One call to a registry's API: log-in, retries, time and size limits, and every failure as a `RegistryError`.
+
+Which calls there are is in `registry.client.client`; what a refusal means in `registry.core.errors`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from lib.http import Answer, ExchangeError, Limits, exchange, make_client
+from registry.client.auth import LogIn, LogIns
+from registry.core.challenge import parse_challenge
+from registry.core.errors import (
+    SKEW_WORTH_NAMING_S,
+    Action,
+    Asked,
+    Refusal,
+    RegistryError,
+    clock_skew,
+    explain,
+    retry_after,
+    unreachable,
+    wrong_clock,
+)
+from registry.core.patience import Patience
+
+MANIFEST_BYTES = 8 * 1024 * 1024
+_ACTIONS: dict[Action, str] = {"pull": "pull", "tag list": "pull", "push": "pull,push", "deletion": "delete"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the API. Every call here may be sent twice: the registry ends in the same state.
+
+    `path` starts with `/v2/`. `accepted` are the statuses that are answers; any other is a refusal.
+    """
+
+    method: str
+    path: str
+    action: Action
+    repository: str = ""
+    reference: str = ""
+    accepted: frozenset[int] = frozenset({HTTPStatus.OK})
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    max_bytes: int = MANIFEST_BYTES
+    patience: Patience | None = None
+
+    @property
+    def scope(self) -> str:
+        actions = _ACTIONS.get(self.action, "")
+        return f"repository:{self.repository}:{actions}" if self.repository else ""
+
+
+class Transport:
+    """Sends calls to one registry as one account. Threads may share it."""
+
+    def __init__(
+        self,
+        host: str,
+        scheme: str,
+        username: str,
+        password: str,
+        *,
+        patience: Patience,
+        wait: Callable[[float], None],
+        allow: Callable[[str], None] | None,
+    ) -> None:
+        self.host = host
+        self._scheme = scheme
+        self._username = username
+        self._patience = patience
+        self._wait = wait
+        self._allow = allow
+        self._http = make_client()
+        self._log_ins = LogIns(self._http, scheme, username, password, allow)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def asked(self, call: Call) -> Asked:
+        separator = "@" if ":" in call.reference else ":"
+        name = f"{call.repository}{separator}{call.reference}" if call.reference else call.repository
+        return Asked(self.host, call.action, name, self._username)
+
+    def send(self, call: Call) -> Answer:
+        """Send a call until it is answered, or refused for good, or patience ends. Raises `RegistryError`."""
+        patience = call.patience or self._patience
+        asked, started, tries = self.asked(call), time.monotonic(), 0
+        while True:
+            tries += 1
+            hint: float | None = None
+            left_s = patience.total_s - (time.monotonic() - started)
+            try:
+                answer = self._authorised(call, asked, Limits(max(left_s, 1.0), call.max_bytes))
+                if answer.status in call.accepted:
+                    return answer
+                hint = retry_after(answer.headers)
+                error = explain(asked, Refusal(answer.status, answer.headers, answer.body))
+            except ExchangeError as failure:
+                error = unreachable(asked, failure.reason, retryable=failure.retryable)
+            except RegistryError as failure:
+                error = failure
+            spent_s = time.monotonic() - started
+            pause = patience.pause(tries, spent_s=spent_s, jitter=_jitter(), retry_after_s=hint)
+            if not error.retryable or pause is None:
+                raise self._told(error, tries, hint)
+            self._wait(pause)
+
+    def _authorised(self, call: Call, asked: Asked, limits: Limits) -> Answer:
+        """Send once; where the registry wants a log-in, make a fresh one and send once more."""
+        used = self._log_ins.kept(call.scope)
+        answer = self._exchange(call, used, limits)
+        challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
+        if answer.status != HTTPStatus.UNAUTHORIZED or challenge is None or answer.status in call.accepted:
+            return answer
+        self._log_ins.forget(call.scope)
+        fresh = self._log_ins.answer(challenge, call.scope, asked)
+        answer = self._exchange(call, fresh, limits)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self._log_ins.forget(call.scope)
+            self._blame_the_clock(asked, answer, fresh)
+            if fresh.token is not None:
+                # The token server let the account in; what the token allows is not enough.
+                raise explain(asked, Refusal(HTTPStatus.FORBIDDEN, answer.headers, answer.body))
+        return answer
+
+    def _exchange(self, call: Call, log_in: LogIn | None, limits: Limits) -> Answer:
+        headers = dict(call.headers)
+        if log_in is not None:
+            headers["Authorization"] = log_in.authorization
+        url = f"{self._scheme}://{self.host}{call.path}"
+        return exchange(
+            self._http, call.method, url, headers=headers, content=call.content, limits=limits, allow=self._allow
+        )
+
+    def _blame_the_clock(self, asked: Asked, answer: Answer, log_in: LogIn) -> None:
+        now = time.time()
+        skew_s = clock_skew(answer.headers, now)
+        ahead_s = log_in.token.not_before - now if log_in.token and log_in.token.not_before else None
+        suspects = ((log_in.issuer, log_in.issuer_skew_s), (self.host, skew_s), (log_in.issuer, ahead_s))
+        for whose, suspect_s in suspects:
+            # A token that began to be good some time ago says nothing; only its future is suspect.
+            if (
+                suspect_s is not None
+                and abs(suspect_s) > SKEW_WORTH_NAMING_S
+                and (suspect_s > 0 or suspect_s != ahead_s)
+            ):
+                raise wrong_clock(asked, whose, suspect_s, status=answer.status)
+
+    def _told(self, error: RegistryError, tries: int, hint: float | None) -> RegistryError:
+        """Add how often we asked, and take out whatever secret the registry sent back to us."""
+        message = error.message
+        if error.retryable and tries > 1:
+            message += f" Asked {tries} times."
+        elif error.retryable and hint:
+            message += f" It wants {hint:g} s of rest first."
+        for secret in self._log_ins.secrets:
+            message = message.replace(secret, "…")
+        return RegistryError(message, kind=error.kind, status=error.status, retryable=error.retryable, code=error.code)
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311 — it spreads clients in time, it hides nothing
