@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 from lib.crypto import decrypt, encrypt
 
 
-class EncryptedTextField(models.TextField[str, str]):
+if TYPE_CHECKING:
+    _Text = models.TextField[str, str]
+else:
+    _Text = models.TextField  # takes type arguments only where django-stubs is looking
+
+
+class EncryptedTextField(_Text):
     """Text encrypted with `lib.crypto` on its way to the database; the empty text stays empty."""
 
     def get_prep_value(self, value: Any) -> Any:
