@@ -32,11 +32,13 @@ class Child:
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         outlives_parent: bool = False,
     ) -> None:
         self.name = name
         self.argv = list(argv) if outlives_parent else ["setpriv", "--pdeathsig", "TERM", "--", *argv]
         self.log = log
+        self.cwd = cwd
         self.env = dict(os.environ if env is None else env)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -52,6 +54,7 @@ class Child:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=self.env,
+                    cwd=self.cwd,
                     process_group=0,
                 )
             except FileNotFoundError as error:
