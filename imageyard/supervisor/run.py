@@ -1,221 +1,34 @@
-"""The order in which everything starts, what happens while it runs, and the order in which it stops."""
+"""From the first signal handler to the exit code: start everything, watch it, stop it."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import IO
 
 from imageyard.env import Env
-from imageyard.supervisor import services
-from imageyard.supervisor.child import Child, PartError
-from imageyard.supervisor.parts import Part, make_private
-from imageyard.supervisor.plan import Plan, make_plan
-from imageyard.supervisor.ports import http_status
-from imageyard.supervisor.terminal import Terminal, Waiting
-from imageyard.supervisor.watched import Watched
+from imageyard.supervisor.child import PartError
+from imageyard.supervisor.supervisor import Supervisor
+from imageyard.supervisor.terminal import Terminal
 
-START_TIMEOUT_S = 120.0
-# What a worker may take beyond its drain time to write down what it hands back.
-DRAIN_EXTRA_S = 15.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopAsked(BaseException):
     """SIGINT, SIGTERM or SIGHUP came; raised in the main thread by the signal handler."""
 
 
-class Supervisor:
-    """Everything that `make up` runs, as children of this process.
-
-    All of its methods belong into the main thread: children end with the thread that started them.
-    """
-
-    def __init__(self, env: Env, terminal: Terminal) -> None:
-        self.env = env
-        self.terminal = terminal
-        self.waiting = Waiting(terminal)
-        self.parts: list[Part] = []
-        self.services: dict[str, Watched] = {}
-        self.docker_host = ""
-        self.login = ""
-        self._lock: IO[str] | None = None
-
-    def start(self) -> None:
-        """Start what is missing, all at once as far as it can be, and return when it answers.
-
-        Raises:
-            PartError: with the sentence for the terminal; the caller then stops what did start.
-        """
-        began = time.monotonic()
-        make_private(self.env.run_dir)
-        self._take_lock()
-        plan = make_plan(self.env)
-        for sentence in plan.sentences:
-            self.terminal.say(sentence)
-        self.docker_host = plan.docker_host
-        environ = self._environ()
-        preparation = services.prepare(self.env, environ)
-        preparation.start()
-        self._start_parts(plan)
-        self._wait_for(preparation)
-        self._read_login()
-        if plan.redis is not None:
-            self._wait_ready(plan.redis, "Redis")
-        for make in (services.web, services.worker, services.beat):
-            service = Watched(make(self.env, environ), self.terminal)
-            service.start()
-            self.services[service.child.name] = service
-        if plan.registry is not None:
-            self._wait_ready(plan.registry, f"Registry on {self.env.registry}")
-        if plan.engine is not None:
-            self._wait_ready(plan.engine, "Docker Engine")
-        self._wait_for_answers()
-        self.terminal.say(f"Imageyard runs: {self.env.url} (started in {time.monotonic() - began:.1f} s).")
-
-    def watch(self) -> None:
-        """Look after the children once."""
-        for service in self.services.values():
-            service.look()
-        for part in self.parts:
-            if part.child.exit_code is not None:
-                self.terminal.say(
-                    f"{part.child.name} ended with exit code {part.child.exit_code} and is started again. Its log is "
-                    f"{part.child.log}."
-                )
-                part.child.process = None
-                part.start()
-                part.wait_ready()
-
-    def stop(self) -> None:
-        """Stop what this process started, and nothing else: first the worker, which hands back its builds.
-
-        A second signal while it waits ends the worker at once.
-        """
-        worker = self.services.get("worker")
-        if worker is not None and worker.child.runs:
-            self.terminal.say(
-                f"Stopping. The worker has {self.env.drain_s} s for the builds that run, then hands them back."
-            )
-        try:
-            for name in ("worker", "beat"):
-                if name in self.services:
-                    self.services[name].child.ask()
-            if worker is not None:
-                worker.child.wait(self.env.drain_s + DRAIN_EXTRA_S)
-        except StopAsked:
-            self.terminal.say("Stopping at once.")
-            if worker is not None:
-                worker.child.wait(0)
-        for name in ("beat", "web"):
-            if name in self.services:
-                self.services[name].child.stop(grace_s=8)
-        for part in reversed(self.parts):
-            part.stop()
-        for service in self.services.values():
-            service.finish()
-        if self._lock is not None:
-            self._lock.close()
-        self.terminal.say("Stopped.")
-
-    def _take_lock(self) -> None:
-        """One supervisor for each home; the kernel gives the lock of one that was killed back."""
-        self._lock = (self.env.run_dir / "supervisor.lock").open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.seek(0)
-            raise PartError(
-                f"Imageyard already runs on {self.env.home} (process {self._lock.read().strip()}). Stop that one, or "
-                "choose another IMAGEYARD_HOME."
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
-
-    def _start_parts(self, plan: Plan) -> None:
-        for part in (plan.engine, plan.redis, plan.registry):
-            if part is not None:
-                self.parts.append(part)
-                part.start()
-
-    def _environ(self) -> dict[str, str]:
-        environ = {**os.environ, "IMAGEYARD_HOME": str(self.env.home), "PYTHONUNBUFFERED": "1"}
-        if self.docker_host:
-            environ["DOCKER_HOST"] = self.docker_host
-        return environ
-
-    def _wait_for(self, preparation: Child) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S * 5
-        while preparation.runs:
-            self.waiting.for_("the database's migrations")
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
-        if preparation.exit_code != 0:
-            raise PartError(
-                f"The database could not be prepared (exit code {preparation.exit_code}). The end of {preparation.log}:\n"
-                f"{preparation.last_lines(8)}"
-            )
-
-    def _read_login(self) -> None:
-        file = self.env.run_dir / "login"
-        self.login = file.read_text(encoding="utf-8").strip()
-        file.unlink()
-        if self.login:
-            self.terminal.say(self.login)
-
-    def _wait_ready(self, part: Part, name: str) -> None:
-        part.wait_ready(START_TIMEOUT_S)
-        self.terminal.say(f"{name}: runs, as a child of this process.")
-
-    def _wait_for_answers(self) -> None:
-        """Until /readyz says that every part answers."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while missing := self._missing():
-            for service in self.services.values():
-                service.need_running()
-            self.waiting.for_(missing)
-            if time.monotonic() > deadline:
-                raise PartError(f"Gave up after {START_TIMEOUT_S:.0f} s of waiting for {missing}. {self._logs()}")
-            time.sleep(0.1)
-
-    def _missing(self) -> str:
-        """What does not answer yet, for the line of progress; empty when all do."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.env.http_host, self.env.http_host)  # noqa: S104 -- compared
-        if http_status(host, self.env.http_port, "/healthz") is None:
-            return "web to answer"
-        ready = http_status(host, self.env.http_port, "/readyz", timeout_s=10)
-        if ready is None:
-            return "web to say what is ready"
-        if ready[0] == 200:  # noqa: PLR2004
-            return ""
-        try:
-            parts = json.loads(ready[1])["parts"]
-            return " and ".join(name for name, said in parts.items() if said != "ok") or "every part"
-        except (ValueError, KeyError, AttributeError):
-            return "every part"
-
-    def _logs(self) -> str:
-        return f"The logs are in {self.env.home / 'log'}."
-
-
 def run(env: Env, *, and_then: Callable[[Supervisor], int] | None = None, stays: bool = True) -> int:
     """Start, run `and_then` in a thread of its own, watch, and stop; returns the exit code.
 
     Without `stays` the end of `and_then` is the end of everything; with it only its failure is. A signal ends it
-    with 0, or with `and_then`'s own exit code.
+    with 0.
     """
     terminal = Terminal()
     supervisor = Supervisor(env, terminal)
-    handlers = {
-        number: signal.signal(number, _ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    handlers = {number: signal.signal(number, _ask_to_stop) for number in SIGNALS}
     code = 0
     try:
         supervisor.start()
@@ -231,7 +44,11 @@ def run(env: Env, *, and_then: Callable[[Supervisor], int] | None = None, stays:
         terminal.say(str(error))
         code = 1
     finally:
+        # From here on a signal means hurry; it must not interrupt the stopping.
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: supervisor.hurry.set())
         supervisor.stop()
+        terminal.say("Stopped.")
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return code
@@ -257,5 +74,5 @@ class _FollowUp(threading.Thread):
             raise
 
 
-def _ask_to_stop(number: int, frame: FrameType | None) -> None:
+def _ask_to_stop(_number: int, _frame: FrameType | None) -> None:
     raise StopAsked

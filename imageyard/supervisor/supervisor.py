@@ -109,8 +109,8 @@ class Supervisor:
         worker = self.services["worker"].child
         if worker.runs and self.env.drain_s:
             self.terminal.say(
-                f"Stopping. Builds that still run after {self.env.drain_s} s are handed back; once more Ctrl-C ends the "
-                "wait."
+                f"Stopping. Builds that still run after {self.env.drain_s} s are handed back; once more Ctrl-C ends "
+                "the wait."
             )
         worker.ask()
         deadline = time.monotonic() + self.env.drain_s + DRAIN_EXTRA_S
