@@ -182,7 +182,7 @@ def summary_sentence(ref: Ref, verdicts: Sequence[Verdict], built: Mapping[int |
         what = f"{ONE.get(ref.type, 'ref')} {quoted(ref.name)}"
         rules = _listed([quoted(verdict.rule) for verdict in verdicts], last=", ")
         return f"Delivered, nothing to build: no rule matches {what}. Rules: {rules}."
-    told = "; ".join(_told(verdict, built or {}).rstrip(".") for verdict in verdicts)
+    told = _listed([_told(verdict, built or {}).rstrip(".") for verdict in verdicts], between="; ", last="; ")
     if not any(verdict.builds for verdict in verdicts):
         return f"Delivered, nothing to build: {told}."
     return f"{len(verdicts)} rule{'' if len(verdicts) == 1 else 's'}: {told}."
@@ -197,8 +197,8 @@ def _told(verdict: Verdict, built: Mapping[int | str | None, int]) -> str:
     return f"{quoted(verdict.rule)} builds {_listed([f'`{tag.name}`' for tag in verdict.tags] or ['an image'])}"
 
 
-def _listed(items: Sequence[str], *, last: str = " and ", most: int = 8) -> str:
+def _listed(items: Sequence[str], *, between: str = ", ", last: str = " and ", most: int = 8) -> str:
     """Items as words, the tail of a long list as a number."""
     if len(items) > most:
-        return f"{', '.join(items[:most])} and {len(items) - most} more"
-    return last.join(filter(None, (", ".join(items[:-1]), items[-1])))
+        return f"{between.join(items[:most])} and {len(items) - most} more"
+    return last.join(filter(None, (between.join(items[:-1]), items[-1])))

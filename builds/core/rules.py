@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from builds.core.paths import PathKind, BadPathError, clean_path, path_problem
+from builds.core.paths import BadPathError, PathKind, clean_path, path_problem
 from builds.core.patterns import MAX_PATTERN, Pattern, read_pattern
 from builds.core.refnames import ONE, Ref, RefType, quoted
 from builds.core.tags import is_reserved, make_legal, why_illegal

@@ -12,8 +12,7 @@ LEGAL_WORDS = "a tag holds only letters, digits, `_`, `.` and `-`"
 
 _HASH = 7
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_.-]")
-# Hyphens beside an illegal character go with it: `feature-#6` is `feature-6`, while `a---b` was legal and stays.
-_ILLEGAL_RUN = re.compile(r"-*[^A-Za-z0-9_.-](?:-|[^A-Za-z0-9_.-])*")
+_RUN = re.compile(r"[^A-Za-z0-9_.]+")
 _RESERVED = re.compile(r"build-[0-9]+")
 
 
@@ -27,7 +26,7 @@ def make_legal(text: str) -> str | None:
     if is_valid_tag(text):
         return text
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-    tag = _ILLEGAL_RUN.sub("-", plain).lstrip(".-")
+    tag = _RUN.sub(_one_hyphen, plain).lstrip(".-")
     if plain and _ILLEGAL.match(plain[-1]):
         tag = tag.removesuffix("-")
     if not tag:
@@ -50,6 +49,11 @@ def why_illegal(text: str) -> str:
 def is_reserved(tag: str) -> bool:
     """Whether `tag` is one that builds get by themselves: `build-<number>`, which never moves."""
     return _RESERVED.fullmatch(tag) is not None
+
+
+def _one_hyphen(run: re.Match[str]) -> str:
+    """Hyphens beside an illegal character go with it: `feature-#6` is `feature-6`; `a---b` was legal and stays."""
+    return "-" if run.group().strip("-") else run.group()
 
 
 def _short_hash(text: str) -> str:

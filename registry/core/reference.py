@@ -8,6 +8,7 @@ from typing import Literal
 
 MAX_PATH = 255
 MAX_TAG = 128
+_MAX_TEXT = 1024  # longer than any legal reference; bounds what the expressions look at
 
 ReferenceCode = Literal["empty", "format", "uppercase", "too_long", "digest_length", "digest_unsupported", "identifier"]
 
@@ -69,6 +70,8 @@ def parse_reference(text: str) -> Reference:
     """
     if not text:
         raise BadReferenceError("empty", "The image name is empty.")
+    if len(text) > _MAX_TEXT:
+        raise BadReferenceError("too_long", f"The image name has {len(text)} characters; {MAX_PATH} is the most.")
     found = _REFERENCE.fullmatch(text)
     if found is None:
         if _REFERENCE.fullmatch(text.lower()):
@@ -152,6 +155,8 @@ def _check_host_or_tag(name: str) -> str | None:
         path = name.partition("/")[2]
         return f"`{name}` names a registry: write only the path, `{path}`, and choose the registry beside it."
     bare, separator, tag = last.partition(":")
+    if separator and tag.isdecimal() and not head:
+        return f"`{name}` names a registry and no repository, or holds a tag: write a path such as `acme/web`."
     if separator:
         path = f"{head}/{bare}" if head else bare
         return f"`{name}` holds the tag `{tag}`: write `{path}`. Tags come from the build rules."
