@@ -114,8 +114,6 @@ _SQLITE: dict[str, Any] = {
 _database: dict[str, Any] = dict(parse_database_url(ENV.database_url, conn_max_age=0))
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = _SQLITE
-else:
-    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "pool": {"min_size": 0, "max_size": 16, "timeout": 10}}
 DATABASES = {"default": _database}
 IS_SQLITE = _database["ENGINE"].endswith("sqlite3")
 

@@ -56,7 +56,9 @@ class Delivery(models.Model):
     forced = models.BooleanField(default=False, editable=False)
     verdicts = models.JSONField(default=list, editable=False)
     build_ids = models.JSONField(default=list, editable=False)
-    replay_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False)
+    replay_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False
+    )
 
     objects = DeliveryQuerySet.as_manager()
 

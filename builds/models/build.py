@@ -72,6 +72,7 @@ class Build(models.Model):
     ref_type = models.CharField(max_length=16, choices=BuildRule.RefType.choices)
     ref = models.CharField(max_length=255)
     commit = models.CharField(max_length=64, blank=True, db_index=True, help_text="Empty until the checkout knows it.")
+    before = models.CharField(max_length=64, blank=True, help_text="Where the ref pointed before the push.")
     commit_message = models.TextField(blank=True)
     commit_author = models.CharField(max_length=255, blank=True)
     forced = models.BooleanField(default=False, help_text="The push that caused it rewrote history.")
@@ -159,7 +160,7 @@ class Step(models.Model):
     """One step of one attempt: the checkout, a BuildKit vertex, or the publication."""
 
     class State(models.TextChoices):
-        PENDING = "pending"
+        PENDING = "pending"  # announced; still so at the end means never reached
         RUNNING = "running"
         SUCCEEDED = "succeeded"
         FAILED = "failed"

@@ -41,7 +41,13 @@ class Source(models.Model):
     forge_full_name = models.CharField(max_length=255, blank=True, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="First good delivery.")
     last_delivery_at = models.DateTimeField(null=True, blank=True, editable=False)
+    parallel_builds = models.PositiveSmallIntegerField(default=1, help_text="Builds of this repository at once.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # What a worker found when it last looked: no page and no request ever asks Git itself.
+    probe_state = models.CharField(max_length=8, blank=True, editable=False, help_text="asked, good or failed")
+    probe_sentence = models.TextField(blank=True, editable=False)
+    probed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    refs = models.JSONField(default=list, editable=False, help_text="[{type, name, commit}], newest probe")
 
     def __str__(self) -> str:
         return self.clone_url

@@ -1,0 +1,63 @@
+"""Stopping builds: by a person, or because a newer push made them pointless."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import User
+from builds.actions.runs import record_event
+from builds.core.states import RUNNING, State
+from builds.models import Build, BuildRule
+from lib.refusal import Refused
+
+
+def cancel_build(actor: User, build: Build, reason: str = "") -> Build:
+    """Stop a build. A queued one is over at once; a running one is asked to stop, and its worker obeys within 10 s.
+
+    Asking again is harmless. Raises Refused where the build is over already.
+    """
+    now = timezone.now()
+    asked: dict[str, Any] = {"cancelled_by": actor.get_username(), "cancel_reason": reason[:300]}
+    with transaction.atomic():
+        rows = Build.objects.filter(pk=build.pk)
+        if rows.filter(state=State.QUEUED).update(
+            state=State.CANCELLED, cancel_requested_at=now, finished_at=now, wait_reason="", **asked
+        ):
+            record_event(build.pk, "finished", build.attempt, state=State.CANCELLED.value)
+            audit.record(actor, "build.cancel", build, reason)
+        elif rows.filter(state__in=RUNNING, cancel_requested_at=None).update(cancel_requested_at=now, **asked):
+            record_event(build.pk, "cancel", build.attempt, by=actor.get_username())
+            audit.record(actor, "build.cancel", build, reason)
+    build.refresh_from_db()
+    if build.is_final and build.cancel_requested_at is None:
+        raise Refused(f"Build #{build.number} is over already: it {build.state}.", code="conflict")
+    return build
+
+
+def supersede_older(build: Build, rule: BuildRule) -> None:
+    """A newer push of the same rule and ref makes older queued builds pointless, and running ones where the rule says.
+
+    A build of what this push started from is older; one whose push started from this commit is newer, whatever order
+    the deliveries came in, and stays.
+    """
+    if build.cause != Build.Cause.PUSH or build.ref_type != BuildRule.RefType.BRANCH:
+        return
+    older = (
+        Build.objects.active()
+        .filter(rule=rule, ref_type=build.ref_type, ref=build.ref, cause=Build.Cause.PUSH, number__lt=build.number)
+        .exclude(pk=build.pk)
+    )
+    if build.commit:
+        older = older.exclude(before=build.commit)
+    now = timezone.now()
+    for pk, attempt in older.filter(state=State.QUEUED).values_list("pk", "attempt"):
+        if Build.objects.filter(pk=pk, state=State.QUEUED).update(
+            state=State.SUPERSEDED, superseded_by=build, finished_at=now, wait_reason=""
+        ):
+            record_event(pk, "finished", attempt, state=State.SUPERSEDED.value, by=build.number)
+    if rule.supersedes_running:
+        older.filter(state__in=RUNNING, cancel_requested_at=None).update(cancel_requested_at=now, superseded_by=build)

@@ -1,0 +1,96 @@
+"""The queue's one policy: which build a free slot takes next, and the compare-and-swap that takes it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from builds.actions.runs import Run, record_event
+from builds.core.states import RUNNING, State
+from builds.models import Build
+from builds.models.build import BuildQuerySet
+
+# Claims wait for each other (on SQLite every writer does), so that two slots cannot each see the other's repository
+# idle. A claim takes milliseconds; SKIP LOCKED would let both through, since the limit is a count over other rows.
+_CLAIM_LOCK = 0x1A6E_0001
+
+
+def in_order(now: datetime) -> BuildQuerySet:
+    """Queued builds that may start now, best first: priority class, fair share between namespaces, age.
+
+    A build of a repository that already builds as many at once as its source allows is not among them.
+    """
+    return (
+        queued_in_order(now)
+        .filter(not_before__lte=now)
+        .filter(Q(repository_running__lt=F("allowed")) | Q(repository_running=None))
+    )
+
+
+def queued_in_order(now: datetime) -> BuildQuerySet:
+    """Every queued build in the order in which the policy will look at it, with `repository_running`."""
+    running = Build.objects.filter(state__in=RUNNING)
+    in_repository = running.filter(repository=OuterRef("repository")).order_by().values("repository")
+    in_namespace = (
+        running.filter(repository__namespace=OuterRef("repository__namespace"))
+        .order_by()
+        .values("repository__namespace")
+    )
+    count = {"output_field": IntegerField()}
+    return (
+        Build.objects.filter(state=State.QUEUED)
+        .annotate(
+            repository_running=Coalesce(Subquery(in_repository.annotate(n=Count("pk")).values("n"), **count), Value(0)),
+            namespace_running=Coalesce(Subquery(in_namespace.annotate(n=Count("pk")).values("n"), **count), Value(0)),
+            allowed=Coalesce(F("source__parallel_builds"), Value(1)),
+        )
+        .order_by("priority", "namespace_running", "queued_at", "pk")
+    )
+
+
+def claim_next(worker: str) -> Run | None:
+    """Claim the best queued build for `worker`; None where nothing may start.
+
+    The claim raises `attempt`, so that every write of an earlier attempt counts for nothing from now on.
+    """
+    # Most doorbells ring for a build that somebody took already: look before waiting for the lock.
+    if not Build.objects.filter(state=State.QUEUED, not_before__lte=timezone.now()).exists():
+        return None
+    with transaction.atomic():
+        _wait_for_turn()
+        now = timezone.now()
+        build = in_order(now).first()
+        if build is None:
+            return None
+        changed = Build.objects.filter(pk=build.pk, state=State.QUEUED, attempt=build.attempt).update(
+            **_claimed(worker, now, build)
+        )
+        if not changed:
+            return None
+        run = Run(build.pk, build.attempt + 1)
+        record_event(run.build_id, "state", run.attempt, state=State.PREPARING.value, worker=worker)
+    return run
+
+
+def _claimed(worker: str, now: datetime, build: Build) -> dict[str, Any]:
+    return {
+        "state": State.PREPARING,
+        "attempt": F("attempt") + 1,
+        "worker": worker,
+        "lease_until": now + timedelta(seconds=settings.LEASE_S),
+        "deadline_at": now + timedelta(seconds=build.timeout_s),
+        "started_at": now,
+        "wait_reason": "",
+    }
+
+
+def _wait_for_turn() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])

@@ -1,0 +1,156 @@
+"""How a run ends: success, failure, stopped, handed back, or found dead by the sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.timezone import localtime
+
+from builds.actions.runs import Run, record_event
+from builds.core.errors import BuildError, ErrorKind
+from builds.core.states import FINAL, RUNNING, State
+from builds.models import Build, Step
+from lib.queue import enqueue
+from registry.actions import TagPut, record_tags
+
+# Backoff after a fault that is not the user's: seconds before attempt 2, 3, …
+BACKOFF_S = (10, 60, 180)
+
+
+def succeed(
+    run: Run, build: Build, puts: Sequence[TagPut], *, media_type: str, size_bytes: int | None, digest: str
+) -> bool:
+    """The end everybody wants: state, tags and their history in one transaction. False: the lease was lost."""
+    now = timezone.now()
+    with transaction.atomic():
+        changed = (
+            run.rows()
+            .filter(state=State.PUBLISHING)
+            .update(
+                state=State.SUCCEEDED,
+                finished_at=now,
+                lease_until=None,
+                digest=digest,
+                size_bytes=size_bytes,
+                tags=[put.name for put in puts if put.moved],
+                moves=[{"tag": put.name, "moved": put.moved, "sentence": put.sentence} for put in puts],
+                publication={},
+            )
+        )
+        if not changed:
+            return False
+        record_tags(
+            build.repository,
+            puts,
+            digest=digest,
+            media_type=media_type,
+            size_bytes=size_bytes,
+            build_number=build.number,
+        )
+        _finished(run.build_id, run.attempt, State.SUCCEEDED)
+    return True
+
+
+def fail(run: Run, error: BuildError) -> bool:
+    """End a run with a fault. One that may pass by itself is tried again with backoff; the rest is final.
+
+    False: the lease was lost, nothing changed.
+    """
+    build = run.rows().first()
+    if build is None:
+        return False
+    failures = build.platform_failures + 1
+    if error.retryable and failures < settings.MAX_ATTEMPTS and build.cancel_requested_at is None:
+        wait = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+        reason = f"{error.message} It is tried again by itself (attempt {failures + 1} of {settings.MAX_ATTEMPTS})."
+        return _back_to_queue(run, reason, wait_s=wait, platform_failures=failures)
+    return _end(
+        run,
+        State.FAILED,
+        error_kind=error.kind,
+        error_message=error.message,
+        error_step=(error.step or "")[:500],
+        error_line=error.dockerfile_line,
+        platform_failures=failures if error.retryable else build.platform_failures,
+    )
+
+
+def stop(run: Run) -> bool:
+    """End a run that was asked to stop: cancelled by a person, or superseded by a newer push."""
+    build = run.rows().first()
+    if build is None:
+        return False
+    return _end(run, State.SUPERSEDED if build.superseded_by_id else State.CANCELLED)
+
+
+def hand_back(run: Run) -> bool:
+    """Put a run back into the queue because its worker shuts down. It costs the build nothing but time."""
+    return _back_to_queue(run, "Its worker was shut down and handed it back; the next free worker takes it.", wait_s=0)
+
+
+def sweep(now: datetime) -> int:
+    """Take the builds of workers that disappeared away from them. Gives how many; running it twice is harmless."""
+    swept = 0
+    for build in Build.objects.filter(state__in=RUNNING, lease_until__lt=now):
+        run = Run(build.pk, build.attempt)
+        if not run.rows().filter(lease_until__lt=now).exists():
+            continue
+        _close_steps(run, now)
+        swept += stop(run) if build.cancel_requested_at else fail(run, _worker_lost(build))
+    return swept
+
+
+def _worker_lost(build: Build) -> BuildError:
+    since = localtime(build.lease_until or timezone.now()) - timedelta(seconds=settings.LEASE_S)
+    sentence = f"The worker that ran this build disappeared at {since:%H:%M} ({since.tzname()})."
+    return BuildError(ErrorKind.PLATFORM, sentence, retryable=True)
+
+
+def _back_to_queue(run: Run, reason: str, *, wait_s: float, **fields: Any) -> bool:
+    now = timezone.now()
+    with transaction.atomic():
+        changed = run.rows().update(
+            state=State.QUEUED,
+            lease_until=None,
+            worker="",
+            started_at=None,
+            deadline_at=None,
+            not_before=now + timedelta(seconds=wait_s),
+            wait_reason=reason[:300],
+            **fields,
+        )
+        if not changed:
+            return False
+        _close_steps(run, now)
+        record_event(run.build_id, "queued", run.attempt, reason=reason)
+        enqueue("builds.archive_log", run.build_id, run.attempt)
+        enqueue("builds.run_next", expires_s=60)
+    return True
+
+
+def _end(run: Run, state: State, **fields: Any) -> bool:
+    now = timezone.now()
+    with transaction.atomic():
+        if not run.rows().update(state=state, finished_at=now, lease_until=None, wait_reason="", **fields):
+            return False
+        _close_steps(run, now)
+        _finished(run.build_id, run.attempt, state)
+    return True
+
+
+def _close_steps(run: Run, now: datetime) -> None:
+    open_steps = Step.objects.filter(build_id=run.build_id, attempt=run.attempt)
+    open_steps.filter(state=Step.State.RUNNING).update(state=Step.State.CANCELLED, finished_at=now)
+
+
+def _finished(build_id: int, attempt: int, state: State) -> None:
+    assert state in FINAL
+    record_event(build_id, "finished", attempt, state=state.value)
+    enqueue("builds.archive_log", build_id, attempt)
+    # A slot is free, and the repository too: let the next one in without waiting for the tick.
+    enqueue("builds.run_next", expires_s=60)

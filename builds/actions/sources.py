@@ -1,0 +1,166 @@
+"""Linking a Git repository: its address, its credentials, its webhook secret, and asking a worker to look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import User
+from builds.core.cloneurl import check_clone_url, split_credentials
+from builds.models import Source
+from lib.crypto import new_secret
+from lib.queue import enqueue
+from lib.refusal import Refused
+from registry.models import Repository
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDraft:
+    """What a person or the API says of a source. `token` None keeps the one that is stored, "" removes it."""
+
+    forge: str
+    clone_url: str
+    default_branch: str = ""
+    username: str = ""
+    token: str | None = None
+    submodules: bool = True
+    keeps_git_dir: bool = False
+    parallel_builds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSource:
+    """The source, and its webhook secret in clear if it was made just now: it is shown this once."""
+
+    source: Source
+    new_secret: str | None
+
+
+def save_source(actor: User, repository: Repository, draft: SourceDraft) -> SavedSource:
+    """Link `repository` to a Git repository, or change the link; rules, builds and the webhook address stay.
+
+    Credentials in the URL are taken out of it and stored encrypted. An address with SSH gets a deploy key of its own.
+    Raises Refused for an address that Imageyard cannot clone.
+    """
+    if draft.forge not in Source.Forge.values:
+        raise Refused(
+            f"“{draft.forge[:32]}” is no forge Imageyard knows. Use one of: {', '.join(Source.Forge.values)}."
+        )
+    url, user_in_url, secret_in_url = split_credentials(draft.clone_url.strip())
+    if problem := check_clone_url(url):
+        raise Refused(problem)
+    fields: dict[str, Any] = {
+        "forge": draft.forge,
+        "clone_url": url,
+        "default_branch": draft.default_branch.strip(),
+        "username": draft.username.strip() or user_in_url,
+        "submodules": draft.submodules,
+        "keeps_git_dir": draft.keeps_git_dir,
+        "parallel_builds": max(1, draft.parallel_builds),
+    }
+    token = secret_in_url or draft.token
+    if token is not None:
+        fields["token"] = token.strip()
+    with transaction.atomic():
+        source = Source.objects.select_for_update().filter(repository=repository).first()
+        if source is not None and source.clone_url != url:
+            fields |= {"forge_repository_id": "", "forge_full_name": "", "connected_at": None, "refs": []}
+        secret = new_secret() if source is None else None
+        source = source or Source(repository=repository, webhook_secret=secret or "")
+        for name, value in fields.items():
+            setattr(source, name, value)
+        if _needs_key(url) and not source.deploy_key:
+            source.deploy_key, source.deploy_key_public = _new_deploy_key(repository)
+        source.save()
+        audit.record(actor, "source.save", repository, f"{draft.forge} {url}")
+        request_probe(source)
+    return SavedSource(source, secret)
+
+
+def renew_webhook_secret(actor: User, source: Source) -> str:
+    """A new webhook secret, in clear for this once; deliveries signed with the old one are refused from now on."""
+    secret = new_secret()
+    with transaction.atomic():
+        _change(source, webhook_secret=secret)
+        audit.record(actor, "source.webhook_secret", source.repository)
+    return secret
+
+
+def make_deploy_key(actor: User, source: Source) -> str:
+    """A new deploy key in place of the old one. Gives the public half, which goes to the forge."""
+    private, public = _new_deploy_key(source.repository)
+    with transaction.atomic():
+        _change(source, deploy_key=private, deploy_key_public=public)
+        audit.record(actor, "source.deploy_key", source.repository)
+        request_probe(source)
+    return public
+
+
+def trust_host_keys(actor: User, source: Source, known_hosts: str) -> None:
+    """Trust these host keys (known_hosts lines) from now on, in place of those that were trusted before."""
+    with transaction.atomic():
+        _change(source, ssh_known_hosts=known_hosts.strip() + "\n")
+        audit.record(actor, "source.host_keys", source.repository, known_hosts[:500])
+        request_probe(source)
+
+
+def request_probe(source: Source) -> None:
+    """Ask a worker to look at the Git repository: does it answer, which refs are there? No request asks Git itself."""
+    Source.objects.filter(pk=source.pk).update(
+        probe_state="asked", probe_sentence="A worker is asking the Git server for its branches and tags."
+    )
+    source.probe_state = "asked"
+    enqueue("builds.probe_source", str(source.pk), expires_s=300)
+
+
+def record_probe(source_id: Any, *, sentence: str, good: bool, default_branch: str = "", refs: Any = None) -> None:
+    """What the worker found. A default branch that nobody chose is taken from the forge."""
+    fields: dict[str, Any] = {
+        "probe_state": "good" if good else "failed",
+        "probe_sentence": sentence,
+        "probed_at": timezone.now(),
+    }
+    if refs is not None:
+        fields["refs"] = refs
+    Source.objects.filter(pk=source_id).update(**fields)
+    if default_branch:
+        Source.objects.filter(pk=source_id, default_branch="").update(default_branch=default_branch)
+
+
+def record_contact(source: Source, *, forge_id: str = "", full_name: str = "", default_branch: str = "") -> None:
+    """A good delivery arrived: the webhook works. The forge's name for the repository follows renames (W13)."""
+    now = timezone.now()
+    fields: dict[str, Any] = {"last_delivery_at": now}
+    if forge_id and not source.forge_repository_id:
+        fields["forge_repository_id"] = forge_id
+    if full_name and full_name != source.forge_full_name:
+        fields["forge_full_name"] = full_name[:255]
+    Source.objects.filter(pk=source.pk).update(**fields)
+    Source.objects.filter(pk=source.pk, connected_at=None).update(connected_at=now)
+    if default_branch:
+        Source.objects.filter(pk=source.pk, default_branch="").update(default_branch=default_branch[:255])
+
+
+def _change(source: Source, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(source, name, value)
+    source.save(update_fields=list(fields))
+
+
+def _needs_key(url: str) -> bool:
+    return url.startswith("ssh://") or "://" not in url
+
+
+def _new_deploy_key(repository: Repository) -> tuple[str, str]:
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private.decode(), f"{public.decode()} imageyard:{repository.path}"

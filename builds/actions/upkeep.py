@@ -1,0 +1,45 @@
+"""What beat does: nothing stays with a dead worker, nothing waits for a lost message, no log stays unarchived."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from builds.actions.claim import in_order
+from builds.actions.lifecycle import sweep
+from builds.core.states import RUNNING
+from builds.models import Build, LogFrame, Source, Worker
+from lib.queue import enqueue
+
+RINGS = 32
+FORGET_WORKER = timedelta(days=1)
+PROBE_AGAIN = timedelta(minutes=2)
+
+
+def sweep_all(now: datetime) -> None:
+    """Recover what died. Each part may run twice, and at the same time on two machines."""
+    sweep(now)
+    Worker.objects.filter(seen_at__lt=now - FORGET_WORKER).delete()
+    for build_id, attempt in _unarchived(now):
+        enqueue("builds.archive_log", build_id, attempt, expires_s=60)
+    for pk in Source.objects.filter(probe_state="asked", probed_at=None).values_list("pk", flat=True)[:RINGS]:
+        enqueue("builds.probe_source", str(pk), expires_s=9)
+
+
+def _unarchived(now: datetime) -> list[tuple[int, int]]:
+    """Attempts that ended a while ago and whose frames are still rows: their worker died before it archived them."""
+    rows = LogFrame.objects.exclude(build__state__in=RUNNING).filter(
+        build__queued_at__lt=now - timedelta(seconds=settings.LEASE_S)
+    )
+    return list(rows.order_by().values_list("build_id", "attempt").distinct()[:RINGS])
+
+
+def ring_for_due(now: datetime) -> None:
+    """One ring for each build that may start, as far as slots are free: a lost doorbell costs one tick."""
+    due = in_order(now)[:RINGS].count()
+    workers = Worker.objects.alive(now).filter(draining_since=None)
+    slots = sum(workers.values_list("slots", flat=True)) or 1
+    free = slots - Build.objects.filter(state__in=RUNNING).count()
+    for _ in range(min(due, max(free, 0))):
+        enqueue("builds.run_next", expires_s=9)

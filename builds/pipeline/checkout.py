@@ -1,0 +1,84 @@
+"""The first stage: exactly the commit that the build is of, from the source's mirror on this worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+
+from builds.core.errors import BuildError, ErrorKind
+from builds.core.moves import Relation
+from builds.engine import git
+from builds.engine.git import Checkout, Remote
+from builds.models import Source
+from builds.pipeline.job import Job
+from registry.models import Repository
+
+CHECKOUT_TIMEOUT_S = 900.0
+README_BYTES = 256 * 1024
+
+
+def remote_of(source: Source) -> Remote:
+    """How Git reaches a source, with its credentials in clear: keep it in memory only."""
+    return Remote(
+        url=source.clone_url,
+        username=source.username,
+        token=source.token,
+        ssh_private_key=source.deploy_key,
+        ssh_known_hosts=source.ssh_known_hosts,
+        trusted_hosts=settings.TRUSTED_HOSTS,
+        local_root=settings.LOCAL_GIT_ROOT,
+    )
+
+
+def mirror_of(source: Source) -> Path:
+    """Where this worker keeps the mirror of a source."""
+    return Path(settings.MIRRORS_DIR) / f"{source.pk}.git"
+
+
+def check_out(job: Job) -> Checkout:
+    """The work tree of the build's commit below the job's folder. Raises BuildError with Git's reason in words."""
+    build = job.build
+    source = build.source
+    if source is None:
+        message = "The source of this build was removed. Link the repository again and build anew."
+        raise BuildError(ErrorKind.SOURCE, message)
+    what = f"{build.ref_type.replace('_', ' ')} {build.ref}"
+    with job.logbook.own_step(f"Check out {what}") as say:
+        checkout = git.checkout(
+            remote_of(source),
+            ref_type=build.ref_type,
+            ref=build.ref,
+            commit=build.commit or None,
+            mirror=mirror_of(source),
+            tree=job.work_dir / "tree",
+            submodules=source.submodules,
+            keep_git_dir=source.keeps_git_dir,
+            log=say,
+            stop=job.stop,
+            timeout_s=min(CHECKOUT_TIMEOUT_S, job.timeout_s),
+        )
+        for warning in checkout.warnings:
+            say(f"{warning}\n".encode())
+    _write_down(job, checkout)
+    return checkout
+
+
+def _write_down(job: Job, checkout: Checkout) -> None:
+    build = job.build
+    job.note(
+        commit=checkout.commit,
+        commit_message=checkout.message[:10_000] or build.commit_message,
+        commit_author=checkout.author[:255] or build.commit_author,
+        warnings=[{"kind": "source", "message": warning} for warning in checkout.warnings],
+    )
+    source = build.source
+    if checkout.readme and source and build.ref_type == "branch" and build.ref == (source.default_branch or build.ref):
+        Repository.objects.filter(pk=build.repository_id).update(readme=checkout.readme[:README_BYTES])
+
+
+def commit_relation(job: Job, candidate: str, holder: str) -> Relation:
+    """How the commit of this build stands to another one, as the mirror knows them."""
+    if job.build.source is None or not candidate or not holder:
+        return "unknown"
+    return git.relation(mirror_of(job.build.source), candidate, holder)

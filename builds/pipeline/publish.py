@@ -1,0 +1,126 @@
+"""The last stage: which tags may move, putting them all or none, and writing the success down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builds.actions import lifecycle
+from builds.actions.runs import renew_lease
+from builds.core.errors import BuildError, ErrorKind, Stopped
+from builds.core.metadata import BuildFacts
+from builds.core.moves import Candidate, Holder, Relation, decide_move
+from builds.core.plan import PlannedTag, evaluate
+from builds.core.rules import Ref, RuleSpec
+from builds.engine.git import Checkout
+from builds.models import Build
+from builds.pipeline.checkout import commit_relation
+from builds.pipeline.job import Job
+from registry.actions import TagPut, publish_lock
+from registry.client import Manifest, RegistryClient, RegistryError, put_tags
+from registry.models import Registry, Tag
+
+
+def open_client(registry: Registry, job: Job) -> RegistryClient:
+    """A client that logs in as the registry's account, and that a stopped run does not keep waiting."""
+
+    def wait(seconds: float) -> None:
+        job.stop.wait(seconds)
+        job.stop.check()
+
+    return RegistryClient(registry.host, registry.scheme, registry.username, registry.password, wait=wait)
+
+
+def publish(job: Job, checkout: Checkout, facts: BuildFacts | None) -> None:
+    """Put the pushed image under its tags. After a crash the next attempt comes here again, which is harmless.
+
+    `facts` is None where an earlier attempt built the image. Raises BuildError for a registry that refuses.
+    """
+    build = job.build
+    with job.logbook.own_step("Publish") as say, open_client(build.repository.registry, job) as client:
+        try:
+            with publish_lock(build.repository_id):
+                _publish(job, checkout, client, say)
+        except RegistryError as error:
+            raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable) from error
+        except TimeoutError as error:
+            message = "Another build of this repository holds the right to move tags and does not end."
+            raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
+
+
+def _publish(job: Job, checkout: Checkout, client: RegistryClient, say: Any) -> None:
+    build = job.build
+    path = build.repository.path
+    manifest = client.manifest(path, build.digest or build.build_tag)
+    job.note(digest=manifest.digest, publication={"digest": manifest.digest})
+    puts = decide(job, checkout, tags_of(build))
+    moving = [put.name for put in puts if put.moved and put.name != build.build_tag]
+    _check_fence(job)
+    outcome = put_tags(client, path, manifest, moving, _previous(build, moving))
+    if outcome.error is not None:
+        retryable = isinstance(outcome.error, RegistryError) and outcome.error.retryable
+        raise BuildError(ErrorKind.REGISTRY, outcome.sentence, retryable=retryable)
+    for put in puts:
+        say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
+    size = _size(client, path, manifest)
+    if not lifecycle.succeed(
+        job.run, build, puts, digest=manifest.digest, media_type=manifest.media_type, size_bytes=size
+    ):
+        raise Stopped("lost")
+
+
+def _check_fence(job: Job) -> None:
+    """The last look before the world sees the tags: a run that lost its lease, or was cancelled, puts none."""
+    lease = renew_lease(job.run)
+    if not lease.held:
+        raise Stopped("lost")
+    if lease.cancel_requested:
+        raise Stopped("cancelled")
+    job.stop.check()
+
+
+def tags_of(build: Build) -> tuple[PlannedTag, ...]:
+    """The tags that the rule, as it was when the build was asked for, makes of what was checked out."""
+    plan = build.plan
+    rule = RuleSpec(None, plan["ref_type"], plan["pattern"], tuple(plan["templates"]))
+    ref = Ref(build.ref_type, build.ref)  # type: ignore[arg-type]  # choices are exactly RefType
+    return evaluate(ref, [rule], commit=build.commit, manual=True)[0].tags
+
+
+def decide(job: Job, checkout: Checkout, tags: tuple[PlannedTag, ...]) -> list[TagPut]:
+    """For each tag whether this build may have it: a floating tag never goes back."""
+    build = job.build
+    candidate = Candidate(build.number, build.commit, build.ref_type, build.ref, forced=build.forced)  # type: ignore[arg-type]
+    puts = [TagPut(build.build_tag, moved=True, sentence="The build tag, which never moves.")]
+    holders = _holders(build, [tag.name for tag in tags])
+    relations: dict[str, Relation] = {}
+    for tag in tags:
+        holder = holders.get(tag.name)
+        relation: Relation = "unknown"
+        if holder is not None:
+            if holder.commit not in relations:
+                relations[holder.commit] = commit_relation(job, checkout.commit, holder.commit)
+            relation = relations[holder.commit]
+        move = decide_move(holder, candidate, relation, tag=tag.name)
+        puts.append(TagPut(tag.name, move.moves, move.sentence))
+    return puts
+
+
+def _holders(build: Build, names: list[str]) -> dict[str, Holder]:
+    """The builds that have the tags now. A tag that was pushed by hand has no holder and may be taken."""
+    tags = Tag.objects.filter(repository=build.repository, name__in=names).exclude(build_number=None)
+    numbers = {tag.name: tag.build_number for tag in tags}
+    builds = Build.objects.filter(repository=build.repository, number__in=numbers.values())
+    by_number = {b.number: Holder(b.number, b.commit, b.ref_type, b.ref, forced=b.forced) for b in builds}  # type: ignore[arg-type]
+    return {name: by_number[number] for name, number in numbers.items() if number in by_number}
+
+
+def _previous(build: Build, names: list[str]) -> dict[str, str | None]:
+    known = dict(Tag.objects.filter(repository=build.repository, name__in=names).values_list("name", "digest"))
+    return {name: known.get(name) for name in names}
+
+
+def _size(client: RegistryClient, path: str, manifest: Manifest) -> int | None:
+    try:
+        return client.image_facts(path, manifest.digest).size_bytes
+    except RegistryError:
+        return None  # the image is there and so are its tags; its size is a nicety

@@ -1,0 +1,107 @@
+"""One run from claim to end: which stage follows which, and what each kind of end means for the build."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from builds.actions import lifecycle
+from builds.actions.runs import Run
+from builds.core.errors import BuildError, ErrorKind, Stopped
+from builds.core.states import State
+from builds.engine.stopflag import StopFlag
+from builds.models import Build
+from builds.pipeline.build import build_image
+from builds.pipeline.checkout import check_out
+from builds.pipeline.job import Job
+from builds.pipeline.logbook import Logbook
+from builds.pipeline.publish import publish
+from builds.pipeline.watch import watched
+from lib.humanize import format_duration, format_size
+
+log = structlog.get_logger(__name__)
+
+
+def carry_out(run: Run, worker: str) -> None:
+    """Carry out one claimed run to its end. Nothing but a bug raises; even that ends the build with a sentence."""
+    build = Build.objects.for_page().get(pk=run.build_id)
+    stop = StopFlag()
+    left_s = max(1.0, (build.deadline_at - timezone.now()).total_seconds()) if build.deadline_at else build.timeout_s
+    work_dir = Path(settings.WORK_DIR) / f"{build.pk}.{run.attempt}"
+    logbook = Logbook(build, run)
+    job = Job(build, run, stop, logbook, work_dir, timeout_s=left_s)
+    with watched(run, worker, stop, timeout_s=left_s):
+        try:
+            _go(job)
+        except Stopped as stopped:
+            _stopped(job, stopped)
+        except BuildError as error:
+            _failed(job, error)
+        except Exception as error:  # the edge of a run: a bug of ours must not leave the build without an end
+            log.exception("a build met a fault of Imageyard", build=build.pk, attempt=run.attempt)
+            _failed(job, _our_fault(error))
+        finally:
+            logbook.close()
+            shutil.rmtree(work_dir, ignore_errors=True)
+
+
+def _go(job: Job) -> None:
+    _check_disk(job)
+    job.work_dir.mkdir(parents=True, mode=0o700)
+    checkout = check_out(job)
+    if not job.build.publication:
+        job.advance(State.BUILDING)
+        facts = build_image(job, checkout)
+    else:
+        # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
+        facts = None
+        job.advance(State.BUILDING)
+    job.advance(State.PUBLISHING)
+    publish(job, checkout, facts)
+
+
+def _check_disk(job: Job) -> None:
+    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.WORK_DIR).free
+    if free < settings.MIN_FREE_BYTES:
+        raise BuildError(
+            ErrorKind.PLATFORM,
+            f"The worker's disk is full: {format_size(free)} are free, and builds need "
+            f"{format_size(settings.MIN_FREE_BYTES)}. Whoever runs Imageyard makes room there.",
+            retryable=True,
+        )
+
+
+def _stopped(job: Job, stopped: Stopped) -> None:
+    job.logbook.stopped()
+    match stopped.reason:
+        case "cancelled":
+            lifecycle.stop(job.run)
+        case "timeout":
+            where = job.logbook.running_step()
+            at = f" in {where}" if where else ""
+            message = f"It timed out after {format_duration(job.build.timeout_s)}{at}. " + (
+                "Make the step faster, or give the rule more time."
+            )
+            lifecycle.fail(job.run, BuildError(ErrorKind.TIMEOUT, message, step=where or None))
+        case "drain":
+            lifecycle.hand_back(job.run)
+        case "lost":
+            log.warning("a run lost its lease and left", build=job.build.pk, attempt=job.run.attempt)
+
+
+def _failed(job: Job, error: BuildError) -> None:
+    job.logbook.failed(error)
+    lifecycle.fail(job.run, error)
+
+
+def _our_fault(error: Exception) -> BuildError:
+    return BuildError(
+        ErrorKind.PLATFORM,
+        f"Imageyard itself met a fault ({type(error).__name__}) that its log tells more of. It is not your build.",
+        retryable=True,
+    )

@@ -1,0 +1,163 @@
+"""Read-only questions that span tables: what a build waits for, the queue, the steps of an attempt. Changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from builds.actions.claim import queued_in_order
+from builds.core.rules import RuleSpec
+from builds.core.states import RUNNING, State
+from builds.core.waiting import Waiting, waiting_sentence
+from builds.models import Build, Source, Step, Worker
+
+SAMPLE = 10
+
+
+def rules_of(source: Source) -> list[RuleSpec]:
+    """The rules of a source as the evaluator reads them."""
+    return [rule.spec for rule in source.rules.all()]
+
+
+def steps_of(build: Build, attempt: int | None = None) -> list[Step]:
+    """The steps of one attempt, the newest by default, in order."""
+    return list(build.steps.filter(attempt=attempt or build.attempt).order_by("index"))
+
+
+def sentence_of(build: Build) -> str:
+    """What a person reads under the state, whatever the state is."""
+    return sentences_of([build])[build.pk]
+
+
+def sentences_of(builds: Iterable[Build]) -> dict[int, str]:
+    """`sentence_of` for many builds with a constant number of queries."""
+    builds = list(builds)
+    queued = [build for build in builds if build.state == State.QUEUED]
+    waits = {entry.build.pk: entry.sentence for entry in queue()} if queued else {}
+    return {build.pk: waits.get(build.pk) or _told(build) for build in builds}
+
+
+def _told(build: Build) -> str:
+    match build.state:
+        case State.QUEUED:
+            return build.wait_reason or "Waiting for a worker."
+        case State.PREPARING:
+            return _stopping(build) or "Checking out the source."
+        case State.BUILDING | State.TESTING:
+            return _stopping(build) or "Building the image."
+        case State.PUBLISHING:
+            return _stopping(build) or "The image is pushed; its tags are being put."
+        case State.SUCCEEDED:
+            return _succeeded(build)
+        case State.CANCELLED:
+            why = f" {build.cancel_reason}" if build.cancel_reason else ""
+            return f"Cancelled by {build.cancelled_by or 'somebody'}.{why}"
+        case State.SUPERSEDED:
+            by = build.superseded_by
+            return f"Superseded by build #{by.number} of a newer push." if by else "Superseded by a newer push."
+        case _:
+            return build.error_message or "It failed, and the reason was not written down."
+
+
+def _stopping(build: Build) -> str:
+    return f"Stopping: cancelled by {build.cancelled_by}." if build.cancel_requested_at and build.cancelled_by else ""
+
+
+def _succeeded(build: Build) -> str:
+    put = [tag for tag in build.tags if tag != build.build_tag]
+    named = ", ".join(f"`{tag}`" for tag in put)
+    stayed = [move["sentence"] for move in build.moves if not move["moved"]]
+    first = f"The image is there as {named}." if put else f"The image is there as `{build.build_tag}`."
+    return " ".join([first, *stayed])
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A waiting build, its place from 0, and why it waits. `eta_s` is seconds until it may start, where known."""
+
+    build: Build
+    position: int
+    sentence: str
+    eta_s: float | None
+
+
+def queue() -> list[QueueEntry]:
+    """Every waiting build in the order in which it will start. A handful of queries, however long the queue."""
+    now = timezone.now()
+    waiting = list(queued_in_order(now).for_page())
+    running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
+    workers = list(Worker.objects.alive(now).filter(draining_since=None))
+    slots = sum(worker.slots for worker in workers)
+    usual = usual_seconds()
+    view = _View(
+        now, {row["repository_id"]: row["number"] for row in running}, len(workers), slots, len(running), usual
+    )
+    ahead_of: Counter[int] = Counter()
+    entries = []
+    for position, build in enumerate(waiting):
+        entries.append(view.entry(build, position, ahead_of[build.repository_id]))
+        ahead_of[build.repository_id] += 1
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    now: datetime
+    running: dict[int, int]
+    workers: int
+    slots: int
+    busy: int
+    usual_s: float | None
+
+    def entry(self, build: Any, position: int, ahead_here: int) -> QueueEntry:
+        pause = (build.not_before - self.now).total_seconds()
+        own = self.running.get(build.repository_id) if build.repository_running >= build.allowed else None
+        free = max(0, self.slots - self.busy)
+        ahead = max(position - free, ahead_here if own else 0, 0)
+        eta = self._eta(ahead, blocked=own is not None or free == 0)
+        sentence = waiting_sentence(
+            Waiting(
+                ahead=ahead,
+                same_repository_running=own,
+                workers=self.workers,
+                free_slots=free,
+                retry_in_s=pause if pause > 0 else None,
+                attempt=build.platform_failures + 1,
+                max_attempts=settings.MAX_ATTEMPTS,
+                eta_s=eta,
+            )
+        )
+        if pause > 0 and build.wait_reason:
+            sentence = build.wait_reason
+        return QueueEntry(build, position, sentence, eta)
+
+    def _eta(self, ahead: int, *, blocked: bool) -> float | None:
+        if self.usual_s is None or not self.slots:
+            return None
+        return self.usual_s * (ahead + (1 if blocked else 0)) / self.slots
+
+
+def usual_seconds() -> float | None:
+    """The median duration of the last successful builds, in seconds; None before there were any."""
+    done = Build.objects.filter(state=State.SUCCEEDED, started_at__isnull=False).order_by("-pk")[:SAMPLE]
+    spans = [
+        row["took"].total_seconds() for row in done.annotate(took=F("finished_at") - F("started_at")).values("took")
+    ]
+    return median(spans) if spans else None
+
+
+def last_builds(repository_ids: Sequence[int]) -> dict[int, Build]:
+    """The newest build of each repository, in one query."""
+    newest = Build.objects.filter(repository_id__in=repository_ids).order_by("repository_id", "-number")
+    seen: dict[int, Build] = {}
+    for build in newest.filter(number=F("repository__build_sequence__last")):
+        seen.setdefault(build.repository_id, build)
+    return seen

@@ -1,0 +1,42 @@
+"""Celery's doorbell: each task loads by id, calls one function, and may be lost or doubled without harm."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+# The engine is needed by workers alone: web and beat know these names without loading it.
+
+
+@shared_task(name="builds.run_next")
+def run_next() -> None:
+    """Take builds one after the other until nothing may start on this slot."""
+    from builds.pipeline import run_until_idle
+
+    run_until_idle()
+
+
+@shared_task(name="builds.tick")
+def tick() -> None:
+    """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
+    from builds.actions.upkeep import ring_for_due, sweep_all
+
+    now = timezone.now()
+    sweep_all(now)
+    ring_for_due(now)
+
+
+@shared_task(name="builds.archive_log")
+def archive_log(build_id: int, attempt: int) -> None:
+    """Turn the frames of an ended attempt into one object."""
+    from builds.pipeline.logbook import archive_attempt
+
+    archive_attempt(build_id, attempt)
+
+
+@shared_task(name="builds.probe_source")
+def probe_source(source_id: str) -> None:
+    """Ask the Git server of a source for its branches and tags."""
+    from builds.pipeline.probe import probe
+
+    probe(source_id)

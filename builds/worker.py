@@ -1,0 +1,106 @@
+"""What a worker process does besides its tasks: say that it lives, die as a whole, drain on SIGTERM."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import threading
+from typing import Any
+
+import structlog
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown, worker_shutting_down
+from django.conf import settings
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from builds.actions import workers
+
+log = structlog.get_logger(__name__)
+REPORT_S = 10.0
+_PR_SET_PDEATHSIG = 1
+_ended = threading.Event()
+
+
+def worker_name() -> str:
+    """The name of this worker, the same in its pool processes: host, and process id of the main process."""
+    return _Name.value
+
+
+class _Name:
+    value = f"{socket.gethostname()}-{os.getpid()}"
+
+
+@worker_init.connect
+def _main_process_starts(**_: Any) -> None:
+    # Set before the pool forks, so that every slot knows whose it is.
+    _Name.value = f"{socket.gethostname()}-{os.getpid()}"
+
+
+@worker_process_init.connect
+def _slot_starts(**_: Any) -> None:
+    """A slot must not outlive its worker: an orphan would build on with nobody to stop it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+    connections.close_all()
+
+
+@worker_ready.connect
+def _worker_ready(**_: Any) -> None:
+    workers.recover_host(socket.gethostname(), worker_name(), alive=_process_lives)
+    workers.report_worker(
+        worker_name(), started_at=timezone.now(), draining_since=None, stopped_at=None, **_condition(check_builder=True)
+    )
+    threading.Thread(target=_report_until_ended, name="report", daemon=True).start()
+    workers.ring()
+
+
+@worker_shutting_down.connect
+def _worker_shutting_down(**_: Any) -> None:
+    # A signal handler of Celery's: no time for a database that does not answer.
+    threading.Thread(target=workers.drain_worker, args=[worker_name()], name="drain", daemon=True).start()
+
+
+@worker_shutdown.connect
+def _worker_ended(**_: Any) -> None:
+    _ended.set()
+    workers.worker_stopped(worker_name())
+
+
+def _report_until_ended() -> None:
+    beats = 0
+    while not _ended.wait(REPORT_S):
+        beats += 1
+        try:
+            close_old_connections()
+            workers.report_worker(worker_name(), **_condition(check_builder=beats % 3 == 0))
+        except Exception:  # the loop's edge: a database that is away for a moment must not end the reports
+            log.exception("the worker could not report itself")
+
+
+def _condition(*, check_builder: bool) -> dict[str, Any]:
+    """How the host is: slots, free disk, and every so often whether the builder answers."""
+    settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
+    fields: dict[str, Any] = {
+        "host": socket.gethostname(),
+        "slots": settings.SLOTS,
+        "disk_free_bytes": shutil.disk_usage(settings.WORK_DIR).free,
+    }
+    if check_builder:
+        from builds.engine.builder import ask_builder  # the web process imports this module's neighbours only
+
+        fields["builder"], fields["builder_fault"] = ask_builder()
+    return fields
+
+
+def _process_lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
