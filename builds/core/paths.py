@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from typing import Literal
 
 PathKind = Literal["dockerfile", "context"]
 
-MAX_PATH = 1024
+MAX_PATH = 500
 _MAX_PART_BYTES = 255  # what Linux file systems take
 
 _WHAT: dict[PathKind, str] = {"dockerfile": "the Dockerfile", "context": "the build context"}
@@ -43,7 +42,10 @@ def clean_path(text: str, kind: PathKind) -> str:
         raise BadPathError(
             f"A part of `{_short(path)}` is longer than {_MAX_PART_BYTES} bytes: no file has such a name."
         )
-    return posixpath.join(*parts) if parts else "."
+    clean = "/".join(parts) or "."
+    if len(clean) > MAX_PATH:  # `docker/` names `docker/Dockerfile`, which is longer
+        raise BadPathError(f"The path of {_WHAT[kind]} has {len(clean)} characters; {MAX_PATH} is the most.")
+    return clean
 
 
 def path_problem(text: str, kind: PathKind) -> str | None:

@@ -42,7 +42,8 @@ def can_move(a: State, b: State) -> bool:
     """Whether a build may go from `a` to `b`.
 
     A running build goes back to `queued` when its worker hands it back or a platform fault is tried again. A queued
-    one can fail: its source or rule may be gone. `succeeded` is reached from `publishing` alone.
+    one can fail: its source or rule may be gone. `succeeded` is reached from `publishing` alone. Nothing leaves a final
+    state by a move; a person's retry opens another attempt (`can_retry`).
     """
     if a in FINAL:
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builds.core.moves import Candidate, Holder, decide_move
@@ -97,24 +97,28 @@ def final_holder(order, numbers, commits, relation):
 ORDERS = st.integers(1, 7).flatmap(lambda n: st.permutations(range(n)))
 
 
+@settings(deadline=None)
 @given(ORDERS)
 def test_pushes_of_a_straight_history_end_at_the_newest_commit_in_any_order(order):
     count = len(order)
     assert final_holder(order, range(1, count + 1), range(count), linear) == count - 1
 
 
+@settings(deadline=None)
 @given(ORDERS, st.randoms(use_true_random=False))
 def test_deliveries_in_the_wrong_order_end_at_the_newest_commit_too(order, random):
     numbers = random.sample(range(1, 100), len(order))
     assert final_holder(order, numbers, range(len(order)), linear) == len(order) - 1
 
 
+@settings(deadline=None)
 @given(ORDERS)
 def test_without_git_the_last_push_has_the_tag(order):
     count = len(order)
     assert final_holder(order, range(1, count + 1), range(count), lambda a, b: "unknown") == count - 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from(["", "-rc.1", "-rc.2"])), min_size=1))
 def test_the_highest_version_has_the_tag_in_any_order(versions):
     tags = [f"v{major}.{minor}{suffix}" for major, minor, suffix in versions]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builds.core.plan import evaluate
@@ -227,6 +227,7 @@ TEMPLATES = st.lists(
 PATTERNS = st.sampled_from(["/.*/", "/(.)(.)?/", "/^(.*)$/", "/(?P<n>a)|b/"]) | ANY | ANY.map("/{}/".format)
 
 
+@settings(deadline=None)
 @given(name=ANY, pattern=PATTERNS, tags=TEMPLATES, commit=st.sampled_from(["", COMMIT]), manual=st.booleans())
 def test_it_never_raises_and_never_makes_an_illegal_tag(name, pattern, tags, commit, manual):
     rule = RuleSpec(1, "branch", pattern, tags, dockerfile=name, context=name)
@@ -237,6 +238,7 @@ def test_it_never_raises_and_never_makes_an_illegal_tag(name, pattern, tags, com
     assert all(problem.message for problem in check_rule(rule))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=300))
 def test_any_branch_gets_a_legal_tag_or_is_refused_by_name(name):
     verdict = judge(name, "/(?s).*/", "{sourceref}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builds.core.waiting import Waiting, waiting_sentence
@@ -46,6 +46,7 @@ def test_it_says_why_a_build_waits(waiting, sentence):
     assert waiting_sentence(waiting) == sentence
 
 
+@settings(deadline=None)
 @given(st.builds(Waiting))
 def test_every_waiting_build_has_a_sentence(waiting):
     assert waiting_sentence(waiting).endswith((".", ")."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.core.reference import (
@@ -113,6 +113,7 @@ def test_r04_it_takes_a_good_repository_name(name):
     assert check_repository_path(name) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80) | st.text("aA/:.-_@0", max_size=20))
 def test_a_name_it_takes_is_one_that_docker_takes(name):
     if check_repository_path(name) is None:
