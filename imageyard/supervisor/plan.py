@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import redis
 
-from imageyard.env import Env, is_loopback
+from imageyard.env import Env
+from imageyard.env_values import is_loopback
 from imageyard.supervisor.child import PartError
 from imageyard.supervisor.engine import DockerEngine, find_engine, need_buildx
 from imageyard.supervisor.parts import Redis, Registry, make_private, registry_answers

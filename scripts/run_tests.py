@@ -1,0 +1,93 @@
+"""Runs the tests: the fast part on SQLite and again on PostgreSQL, then everything with real parts, started once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CHECKOUT))
+
+REAL = "engine or redis or git_server or browser"
+FAST = f"not ({REAL})"
+
+
+def main(what: list[str]) -> int:
+    """`[]` is everything, `["unit"]` the fast part, anything else goes to pytest as it is."""
+    home = Path(tempfile.mkdtemp(prefix="iy-test-", dir="/tmp"))
+    environ = {**os.environ, "IMAGEYARD_HOME": str(home / "home")}
+    for name in ("REDIS_URL", "IMAGEYARD_HTTP", "IMAGEYARD_URL", "IMAGEYARD_REGISTRY", "IMAGEYARD_ADMIN_TOKEN"):
+        environ.pop(name, None)
+    try:
+        if what == ["unit"]:
+            return pytest("unit", ["-m", FAST, "-n", "2"], environ)
+        if what:
+            return pytest(" ".join(what), what, environ)
+        return everything(environ)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def everything(environ: dict[str, str]) -> int:
+    """Every stage is run, also after one that failed; the exit code is 1 where one did."""
+    environ = {name: value for name, value in environ.items() if name != "DATABASE_URL"}
+    failed = []
+    if subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
+        failed.append("lint")
+    if pytest("fast part on SQLite", ["-m", FAST, "-n", "2"], environ):
+        failed.append("fast part on SQLite")
+    with ExitStack() as stack:
+        parts = stack.enter_context(real_parts())
+        on_postgres = {**environ, "DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]}
+        if pytest("fast part on PostgreSQL", ["-m", FAST, "-n", "2"], on_postgres):
+            failed.append("fast part on PostgreSQL")
+        if pytest("everything with real parts", ["-m", REAL, "--durations=10"], {**environ, **parts}):
+            failed.append("everything with real parts")
+    if failed:
+        print(f"make test failed in: {', '.join(failed)}.", flush=True)
+    return 1 if failed else 0
+
+
+def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
+    """One run of pytest; returns its exit code, which is not 0 for an empty selection either."""
+    began = time.monotonic()
+    print(f"--- {name}", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    code = subprocess.run(command, cwd=CHECKOUT, env=environ, check=False).returncode
+    print(f"--- {name}: {time.monotonic() - began:.0f} s", flush=True)
+    return code
+
+
+@contextmanager
+def real_parts() -> Iterator[dict[str, str]]:
+    """Redis, PostgreSQL, registry and Docker Engine, by the names under which the fixtures look for them."""
+    from imageyard.supervisor.parts import Postgres, Redis, Registry
+    from imageyard.supervisor.ports import free_port
+    from tests.real_parts import TEST_HOME, running, shared_engine
+
+    home = Path(tempfile.mkdtemp(prefix="iy-parts-", dir="/tmp"))
+    home.chmod(0o755)  # PostgreSQL runs as another user
+    redis, postgres, registry = Redis(home), Postgres(home), Registry(home, f"127.0.0.1:{free_port()}")
+    try:
+        with running(redis), running(postgres), running(registry), shared_engine(TEST_HOME) as engine:
+            yield {
+                "IMAGEYARD_TEST_REDIS_URL": redis.url,
+                "IMAGEYARD_TEST_POSTGRES_URL": postgres.url,
+                "IMAGEYARD_TEST_REGISTRY": registry.host,
+                "IMAGEYARD_TEST_DOCKER_HOST": engine.host,
+                "IMAGEYARD_TEST_CHROMIUM": shutil.which("chromium") or "",
+                "DOCKER_HOST": engine.host,
+            }
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
