@@ -45,26 +45,33 @@ def sentences_of(builds: Iterable[Build]) -> dict[int, str]:
     return {build.pk: waits.get(build.pk) or _told(build) for build in builds}
 
 
+_UNDER_WAY = {
+    State.PREPARING: "Checking out the source.",
+    State.BUILDING: "Building the image.",
+    State.TESTING: "Testing the image.",
+    State.PUBLISHING: "The image is pushed; its tags are being put.",
+}
+
+
 def _told(build: Build) -> str:
-    match build.state:
-        case State.QUEUED:
-            return build.wait_reason or "Waiting for a worker."
-        case State.PREPARING:
-            return _stopping(build) or "Checking out the source."
-        case State.BUILDING | State.TESTING:
-            return _stopping(build) or "Building the image."
-        case State.PUBLISHING:
-            return _stopping(build) or "The image is pushed; its tags are being put."
-        case State.SUCCEEDED:
-            return _succeeded(build)
-        case State.CANCELLED:
-            why = f" {build.cancel_reason}" if build.cancel_reason else ""
-            return f"Cancelled by {build.cancelled_by or 'somebody'}.{why}"
-        case State.SUPERSEDED:
-            by = build.superseded_by
-            return f"Superseded by build #{by.number} of a newer push." if by else "Superseded by a newer push."
-        case _:
-            return build.error_message or "It failed, and the reason was not written down."
+    state = State(build.state)
+    if state is State.QUEUED:
+        return build.wait_reason or "Waiting for a worker."
+    if state in _UNDER_WAY:
+        return _stopping(build) or _UNDER_WAY[state]
+    if state is State.SUCCEEDED:
+        return _succeeded(build)
+    if state is State.FAILED:
+        return build.error_message or "It failed, and the reason was not written down."
+    return _given_up(build)
+
+
+def _given_up(build: Build) -> str:
+    if build.state == State.CANCELLED:
+        why = f" {build.cancel_reason}" if build.cancel_reason else ""
+        return f"Cancelled by {build.cancelled_by or 'somebody'}.{why}"
+    by = build.superseded_by
+    return f"Superseded by build #{by.number} of a newer push." if by else "Superseded by a newer push."
 
 
 def _stopping(build: Build) -> str:
@@ -92,7 +99,7 @@ class QueueEntry:
 def queue() -> list[QueueEntry]:
     """Every waiting build in the order in which it will start. A handful of queries, however long the queue."""
     now = timezone.now()
-    waiting = list(queued_in_order(now).for_page())
+    waiting = list(queued_in_order().for_page())
     running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
     workers = list(Worker.objects.alive(now).filter(draining_since=None))
     slots = sum(worker.slots for worker in workers)

@@ -27,13 +27,13 @@ def in_order(now: datetime) -> BuildQuerySet:
     A build of a repository that already builds as many at once as its source allows is not among them.
     """
     return (
-        queued_in_order(now)
+        queued_in_order()
         .filter(not_before__lte=now)
         .filter(Q(repository_running__lt=F("allowed")) | Q(repository_running=None))
     )
 
 
-def queued_in_order(now: datetime) -> BuildQuerySet:
+def queued_in_order() -> BuildQuerySet:
     """Every queued build in the order in which the policy will look at it, with `repository_running`."""
     running = Build.objects.filter(state__in=RUNNING)
     in_repository = running.filter(repository=OuterRef("repository")).order_by().values("repository")

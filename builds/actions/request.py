@@ -58,7 +58,7 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
     rules = {rule.pk: rule for rule in source.rules.all()}
     builds = []
     for verdict in verdicts:
-        rule = rules.get(verdict.rule_id or 0)
+        rule = rules.get(verdict.rule_id) if isinstance(verdict.rule_id, int) else None
         if verdict.builds and rule is not None:
             builds.append(_request_one(source, rule, ref, commit, verdict, order))
     return builds

@@ -7,12 +7,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from builds.core.cloneurl import check_clone_url, split_credentials
+from builds.core.cloneurl import CloneURL, parse_clone_url, split_credentials
+from builds.core.errors import BuildError
 from builds.models import Source
 from lib.crypto import new_secret
 from lib.queue import enqueue
@@ -52,19 +54,19 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         raise Refused(
             f"“{draft.forge[:32]}” is no forge Imageyard knows. Use one of: {', '.join(Source.Forge.values)}."
         )
-    url, user_in_url, secret_in_url = split_credentials(draft.clone_url.strip())
-    if problem := check_clone_url(url):
-        raise Refused(problem)
+    split = split_credentials(draft.clone_url)
+    address = _checked(split.url)
+    url = address.text
     fields: dict[str, Any] = {
         "forge": draft.forge,
         "clone_url": url,
         "default_branch": draft.default_branch.strip(),
-        "username": draft.username.strip() or user_in_url,
+        "username": draft.username.strip() or split.username,
         "submodules": draft.submodules,
         "keeps_git_dir": draft.keeps_git_dir,
         "parallel_builds": max(1, draft.parallel_builds),
     }
-    token = secret_in_url or draft.token
+    token = split.token or draft.token
     if token is not None:
         fields["token"] = token.strip()
     with transaction.atomic():
@@ -75,7 +77,7 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         source = source or Source(repository=repository, webhook_secret=secret or "")
         for name, value in fields.items():
             setattr(source, name, value)
-        if _needs_key(url) and not source.deploy_key:
+        if address.scheme == "ssh" and not source.deploy_key:
             source.deploy_key, source.deploy_key_public = _new_deploy_key(repository)
         source.save()
         audit.record(actor, "source.save", repository, f"{draft.forge} {url}")
@@ -153,8 +155,17 @@ def _change(source: Source, **fields: Any) -> None:
     source.save(update_fields=list(fields))
 
 
-def _needs_key(url: str) -> bool:
-    return url.startswith("ssh://") or "://" not in url
+def _checked(url: str) -> CloneURL:
+    try:
+        address = parse_clone_url(url)
+    except BuildError as error:
+        raise Refused(error.message) from error
+    if address.scheme == "file" and not settings.LOCAL_GIT_ROOT:
+        raise Refused(
+            "file:// addresses are switched off here. Whoever runs Imageyard names the folder that may be cloned from "
+            "in IMAGEYARD_LOCAL_GIT_ROOT."
+        )
+    return address
 
 
 def _new_deploy_key(repository: Repository) -> tuple[str, str]:

@@ -1,17 +1,34 @@
-"""Steps of a run as the log writer's book has them. Rows carry the attempt, so a lost run touches only its own."""
+"""Steps of a run, as its logbook has them. Rows carry the attempt: a run that lost its lease touches only its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from builds.actions.runs import Run
 from builds.models import Step
 
+_CHANGING = [
+    "vertex",
+    "name",
+    "internal",
+    "state",
+    "cached",
+    "started_at",
+    "finished_at",
+    "duration_s",
+    "error",
+    "lines",
+    "size_bytes",
+]
 
-def save_step(run: Run, index: int, fields: Mapping[str, Any]) -> None:
-    """Write what is known of one step; the same call again changes nothing."""
-    Step.objects.update_or_create(build_id=run.build_id, attempt=run.attempt, index=index, defaults=dict(fields))
+
+def save_steps(rows: Sequence[Step]) -> None:
+    """Write what is known of these steps, in one statement; the same call again changes nothing."""
+    if rows:
+        Step.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["build", "attempt", "index"], update_fields=_CHANGING
+        )
 
 
 def describe_steps(run: Run, facts: Mapping[int, Mapping[str, Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from builds import live
 from builds.actions.sources import record_probe
 from builds.core.errors import BuildError, Stopped
@@ -28,7 +27,8 @@ def probe(source_id: str) -> None:
         record_probe(source.pk, sentence=sentence, good=False)
     else:
         branches = sum(ref.type == "branch" for ref in found.refs)
-        sentence = f"The Git server answered: {plural(branches, 'branch', 'branches')} and {plural(len(found.refs) - branches, 'tag')}."
+        tags = len(found.refs) - branches
+        sentence = f"The Git server answered: {plural(branches, 'branch', 'branches')} and {plural(tags, 'tag')}."
         if not found.refs:
             sentence = "The Git server answered, but the repository has no commits yet. Push one, and it is built."
         refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs[:KEPT_REFS]]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from builds.actions import lifecycle
 from builds.actions.runs import renew_lease
 from builds.core.errors import BuildError, ErrorKind, Stopped
-from builds.core.metadata import BuildFacts
 from builds.core.moves import Candidate, Holder, Relation, decide_move
 from builds.core.plan import PlannedTag, evaluate
 from builds.core.rules import Ref, RuleSpec
@@ -30,16 +27,16 @@ def open_client(registry: Registry, job: Job) -> RegistryClient:
     return RegistryClient(registry.host, registry.scheme, registry.username, registry.password, wait=wait)
 
 
-def publish(job: Job, checkout: Checkout, facts: BuildFacts | None) -> None:
+def publish(job: Job, checkout: Checkout) -> None:
     """Put the pushed image under its tags. After a crash the next attempt comes here again, which is harmless.
 
-    `facts` is None where an earlier attempt built the image. Raises BuildError for a registry that refuses.
+    Raises BuildError for a registry that refuses.
     """
     build = job.build
-    with job.logbook.own_step("Publish") as say, open_client(build.repository.registry, job) as client:
+    with open_client(build.repository.registry, job) as client:
         try:
             with publish_lock(build.repository_id):
-                _publish(job, checkout, client, say)
+                _publish(job, checkout, client)
         except RegistryError as error:
             raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable) from error
         except TimeoutError as error:
@@ -47,25 +44,34 @@ def publish(job: Job, checkout: Checkout, facts: BuildFacts | None) -> None:
             raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
 
 
-def _publish(job: Job, checkout: Checkout, client: RegistryClient, say: Any) -> None:
+def _publish(job: Job, checkout: Checkout, client: RegistryClient) -> None:
+    """Under the lock: put, then write down. The log is complete before the build says that it is over."""
     build = job.build
     path = build.repository.path
-    manifest = client.manifest(path, build.digest or build.build_tag)
-    job.note(digest=manifest.digest, publication={"digest": manifest.digest})
-    puts = decide(job, checkout, tags_of(build))
+    with job.logbook.own_step("Publish") as say:
+        manifest = client.manifest(path, build.digest or build.build_tag)
+        job.note(digest=manifest.digest, publication={"digest": manifest.digest})
+        puts = decide(job, checkout, tags_of(build))
+        _check_fence(job)
+        _put(job, client, manifest, puts)
+        for put in puts:
+            say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
+    size = _size(client, path, manifest)
+    job.logbook.close()
+    done = lifecycle.succeed(
+        job.run, build, puts, digest=manifest.digest, media_type=manifest.media_type, size_bytes=size
+    )
+    if not done:
+        raise Stopped("lost")
+
+
+def _put(job: Job, client: RegistryClient, manifest: Manifest, puts: list[TagPut]) -> None:
+    build = job.build
     moving = [put.name for put in puts if put.moved and put.name != build.build_tag]
-    _check_fence(job)
-    outcome = put_tags(client, path, manifest, moving, _previous(build, moving))
+    outcome = put_tags(client, build.repository.path, manifest, moving, _previous(build, moving))
     if outcome.error is not None:
         retryable = isinstance(outcome.error, RegistryError) and outcome.error.retryable
         raise BuildError(ErrorKind.REGISTRY, outcome.sentence, retryable=retryable)
-    for put in puts:
-        say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
-    size = _size(client, path, manifest)
-    if not lifecycle.succeed(
-        job.run, build, puts, digest=manifest.digest, media_type=manifest.media_type, size_bytes=size
-    ):
-        raise Stopped("lost")
 
 
 def _check_fence(job: Job) -> None:

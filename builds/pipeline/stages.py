@@ -36,35 +36,38 @@ def carry_out(run: Run, worker: str) -> None:
     job = Job(build, run, stop, logbook, work_dir, timeout_s=left_s)
     with watched(run, worker, stop, timeout_s=left_s):
         try:
-            _go(job)
-        except Stopped as stopped:
-            _stopped(job, stopped)
-        except BuildError as error:
-            _failed(job, error)
-        except Exception as error:  # the edge of a run: a bug of ours must not leave the build without an end
-            log.exception("a build met a fault of Imageyard", build=build.pk, attempt=run.attempt)
-            _failed(job, _our_fault(error))
+            _end(job, _outcome(job))
         finally:
-            logbook.close()
             shutil.rmtree(work_dir, ignore_errors=True)
 
 
+def _outcome(job: Job) -> Stopped | BuildError | None:
+    """Go through the stages; what ended them early, or None after a success, which has written itself down."""
+    try:
+        _go(job)
+    except (Stopped, BuildError) as ended:
+        return ended
+    except Exception as error:  # the edge of a run: a bug of ours must not leave the build without an end
+        log.exception("a build met a fault of Imageyard", build=job.build.pk, attempt=job.run.attempt)
+        return _our_fault(error)
+    return None
+
+
 def _go(job: Job) -> None:
-    _check_disk(job)
+    _check_disk()
     job.work_dir.mkdir(parents=True, mode=0o700)
     checkout = check_out(job)
     if not job.build.publication:
         job.advance(State.BUILDING)
-        facts = build_image(job, checkout)
+        build_image(job, checkout)
     else:
         # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
-        facts = None
         job.advance(State.BUILDING)
     job.advance(State.PUBLISHING)
-    publish(job, checkout, facts)
+    publish(job, checkout)
 
 
-def _check_disk(job: Job) -> None:
+def _check_disk() -> None:
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.WORK_DIR).free
     if free < settings.MIN_FREE_BYTES:
@@ -76,27 +79,34 @@ def _check_disk(job: Job) -> None:
         )
 
 
-def _stopped(job: Job, stopped: Stopped) -> None:
-    job.logbook.stopped()
+def _end(job: Job, ended: Stopped | BuildError | None) -> None:
+    """Complete the log, then say how the run ended: whoever follows the log has all of it when the end comes."""
+    if ended is not None:
+        job.logbook.cut_off()
+    # A fault may be remembered beside the flag that caused it: buildx that was told to stop fails in many words.
+    reason = job.stop.reason if isinstance(ended, BuildError) and job.stop.reason else None
+    ended = Stopped(reason) if reason else ended
+    where = job.logbook.cut_off_step
+    job.logbook.close()
+    if isinstance(ended, Stopped):
+        _stopped(job, ended, where)
+    elif isinstance(ended, BuildError):
+        lifecycle.fail(job.run, ended)
+
+
+def _stopped(job: Job, stopped: Stopped, where: str) -> None:
     match stopped.reason:
         case "cancelled":
             lifecycle.stop(job.run)
         case "timeout":
-            where = job.logbook.running_step()
             at = f" in {where}" if where else ""
-            message = f"It timed out after {format_duration(job.build.timeout_s)}{at}. " + (
-                "Make the step faster, or give the rule more time."
-            )
+            after = format_duration(job.build.timeout_s)
+            message = f"It timed out after {after}{at}. Make it faster, or give the rule more time."
             lifecycle.fail(job.run, BuildError(ErrorKind.TIMEOUT, message, step=where or None))
         case "drain":
             lifecycle.hand_back(job.run)
         case "lost":
             log.warning("a run lost its lease and left", build=job.build.pk, attempt=job.run.attempt)
-
-
-def _failed(job: Job, error: BuildError) -> None:
-    job.logbook.failed(error)
-    lifecycle.fail(job.run, error)
 
 
 def _our_fault(error: Exception) -> BuildError:

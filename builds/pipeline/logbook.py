@@ -1,0 +1,173 @@
+"""What a run writes about itself: its steps, their bytes, and the news for viewers. One logbook for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from builds.actions import runs
+from builds.actions.runs import Run
+from builds.actions.steps import save_steps
+from builds.core.errors import BuildError, Stopped
+from builds.logs.archive import archive_log
+from builds.logs.salvage import salvage
+from builds.logs.writer import LogWriter
+from builds.models import Build, Step
+from builds.models.log import DatabaseFrames
+from lib.redact import Redactor
+
+log = structlog.get_logger(__name__)
+Say = Callable[[bytes | str], None]
+
+
+def redis_client() -> redis.Redis:
+    """A Redis that is given up on quickly: live tails are a nicety, the database has the log."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=1.0)
+
+
+def secrets_of(build: Build) -> list[str]:
+    """Everything that must not stand in the log, in clear."""
+    source, registry = build.source, build.repository.registry
+    found = [registry.password, *([source.token, source.deploy_key, source.webhook_secret] if source else [])]
+    return [secret for secret in found if secret]
+
+
+class Logbook:
+    """Steps and log of one attempt. Step 0 is the checkout, BuildKit's follow in order of appearance, then ours."""
+
+    def __init__(self, build: Build, run: Run) -> None:
+        self._run = run
+        self._writer = LogWriter(
+            run.build_id,
+            run.attempt,
+            store=DatabaseFrames(),
+            redis=redis_client(),
+            redactor=Redactor(secrets_of(build)),
+            cap_bytes=settings.LOG_CAP_BYTES,
+        )
+        self._rows: dict[int, Step] = {}
+        self._own: Step | None = None
+        self._closed = False
+
+    @contextmanager
+    def own_step(self, name: str) -> Iterator[Say]:
+        """A step that Imageyard itself does; gives a function that adds to its log."""
+        row = self._own = self._open(len(self._rows), name)
+        row.state, row.started_at = Step.State.RUNNING, timezone.now()
+        self.save([row])
+
+        def say(text: bytes | str) -> None:
+            self._writer.write(row.index, text.encode() if isinstance(text, str) else text)
+
+        try:
+            yield say
+        except BaseException as error:
+            row.state = Step.State.CANCELLED if isinstance(error, Stopped) else Step.State.FAILED
+            if isinstance(error, BuildError):
+                row.error = error.message
+                say(f"{error.message}\n")
+            raise
+        else:
+            row.state = Step.State.SUCCEEDED
+        finally:
+            row.finished_at = timezone.now()
+            row.duration_s = (row.finished_at - row.started_at).total_seconds()
+            self._own = None
+            self.finish(row)
+            self.save([row])
+
+    @property
+    def next_index(self) -> int:
+        """Where the next step goes."""
+        return len(self._rows)
+
+    def write(self, index: int, data: bytes) -> None:
+        """Add to the log of a step."""
+        self._writer.write(index, data)
+
+    def tell(self, kind: str, payload: dict[str, Any]) -> None:
+        """Tell viewers something, after all bytes written before it."""
+        self._writer.event(kind, payload)
+
+    def row(self, index: int, name: str) -> Step:
+        """The step of this index, opened under `name` where it is new."""
+        return self._rows.get(index) or self._open(index, name)
+
+    def has(self, index: int) -> bool:
+        return index in self._rows
+
+    def cut_off(self) -> None:
+        """The run ends early: what still runs was cut off with it."""
+        rows = [row for row in self._rows.values() if row.state == Step.State.RUNNING]
+        for row in rows:
+            row.state, row.finished_at = Step.State.CANCELLED, timezone.now()
+            self.finish(row)
+        self.save(rows)
+
+    @property
+    def cut_off_step(self) -> str:
+        """The step in which the run was cut off, for a sentence: "step 2 of 3 (`RUN npm ci`)". Empty if none was."""
+        asked = [row for row in self._rows.values() if not row.internal]
+        cut = [i for i, row in enumerate(asked) if row.state == Step.State.CANCELLED]
+        return f"step {cut[0] + 1} of {len(asked)} (`{asked[cut[0]].name}`)" if cut else ""
+
+    def close(self) -> None:
+        """Store everything, and the sums on the build. Before the build's end is announced; again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        totals = self._writer.totals().values()
+        runs.note(
+            self._run,
+            log_bytes=sum(total.size_bytes for total in totals),
+            log_lines=sum(total.lines for total in totals),
+            log_clipped=self._writer.clipped,
+        )
+
+    def _open(self, index: int, name: str) -> Step:
+        row = Step(build_id=self._run.build_id, attempt=self._run.attempt, index=index, name=name.replace("\0", "�"))
+        self._rows[index] = row
+        return row
+
+    def finish(self, row: Step) -> None:
+        """Nothing more comes from this step: count its lines."""
+        total = self._writer.finish_step(row.index)
+        row.lines, row.size_bytes = total.lines, total.size_bytes
+
+    def save(self, rows: list[Step]) -> None:
+        """Write steps down and tell viewers of them."""
+        save_steps(rows)
+        for row in rows:
+            self._writer.event("step", step_payload(row))
+
+
+def step_payload(row: Step) -> dict[str, Any]:
+    """A step as viewers and the API read it."""
+    return {
+        "index": row.index,
+        "name": row.name,
+        "state": str(row.state),
+        "cached": row.cached,
+        "internal": row.internal,
+        "started_at": row.started_at.isoformat() if row.started_at else None,
+        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
+        "lines": row.lines,
+        "error": row.error,
+    }
+
+
+def archive_attempt(build_id: int, attempt: int) -> None:
+    """Save what a dead attempt's Redis tail still holds, then make its frames one object. Again does nothing."""
+    store = DatabaseFrames()
+    try:
+        salvage(build_id, attempt, store=store, redis=redis_client())
+    except redis.RedisError as error:
+        log.warning("the tail of a log could not be looked at", build=build_id, attempt=attempt, error=str(error))
+    archive_log(build_id, attempt, store=store)
