@@ -1,8 +1,7 @@
-"""SGR, the sequence that colours: parameters to a look, and a look to the opening tag of a span. Nothing is parsed out of
-text here.
+"""SGR, the sequence that colours: parameters to a look, and a look to the opening tag of a span. Lines are not read here.
 
-Written as ansi_up 6.0.6 reads it, quirks included (colon forms and unknown numbers do nothing), so that a page looks the
-same whether the server or the browser drew it. Source of the numbers: ECMA-48, 8.3.117, and xterm's 256 colours.
+Written as ansi_up 6.0.6 reads it, quirks included (colon forms and unknown numbers do nothing), so that a page looks
+the same whether the server or the browser drew it. Source of the numbers: ECMA-48, 8.3.117, and xterm's 256 colours.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 
 _NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _LEVELS = (0, 95, 135, 175, 215, 255)
+_FOREGROUND, _BACKGROUND = 38, 48
 _COLOURS = 256
 _CUBE = 16
 _GREYS = 232
@@ -59,10 +59,12 @@ def apply_sgr(style: Style, params: str) -> Style:
             style = Style()
         elif number in _SIMPLE:
             style = replace(style, **_SIMPLE[number])  # type: ignore[arg-type]  # the table names Style's fields
-        elif number in {38, 48} and codes:
+        elif number in {_FOREGROUND, _BACKGROUND} and codes:
             colour = _extended(codes)
-            if colour:
-                style = replace(style, **{"foreground" if number == 38 else "background": colour})  # noqa: PLR2004
+            if colour and number == _FOREGROUND:
+                style = replace(style, foreground=colour)
+            elif colour:
+                style = replace(style, background=colour)
     return style
 
 

@@ -1,0 +1,114 @@
+// The build page: joins the live connection, the server-rendered parts and the log pane.
+
+import { BuildParts } from "./build-parts.js";
+import { sayDuration } from "./clock.js";
+import { LogPane } from "./log-pane.js";
+import { LogSocket } from "./log-socket.js";
+
+const SILENT_AFTER_S = 10;
+const WORDS = {
+  connecting: "Connecting…",
+  open: "",
+  lost: "Connection lost; trying again…",
+  ended: "",
+  refused: "The live connection was refused; reload the page.",
+};
+
+function stepsOfPage() {
+  return [...document.querySelectorAll("#build-steps [data-step]")]
+    .filter((element) => element.dataset.state !== "pending")
+    .map(({ dataset }) => ({
+      index: Number(dataset.step),
+      name: dataset.name,
+      state: dataset.state,
+      cached: "cached" in dataset,
+      internal: "internal" in dataset,
+      lines: Number(dataset.lines),
+      time: dataset.time,
+    }))
+    .sort((a, b) => a.index - b.index);
+}
+
+class BuildPage {
+  constructor(root) {
+    this.root = root;
+    this.attempt = root.dataset.attempt;
+    this.lastOutput = performance.now();
+    this.pane = new LogPane(root, stepsOfPage);
+    this.parts = new BuildParts(root.dataset.fragmentUrl, () => this.#swapped());
+    document.addEventListener("click", (event) => this.#choose(event));
+    if (!("live" in root.dataset)) return;
+    this.socket = new LogSocket(root.dataset.socket, {
+      onMessage: (message) => this.#take(message),
+      onState: (state) => this.#say(state),
+    });
+    this.socket.open();
+    this.ticking = setInterval(() => this.#sayInSilence(), 1000);
+  }
+
+  #choose(event) {
+    const link = event.target.closest("#build-steps a[data-step-link]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.pane.show(Number(link.dataset.stepLink));
+  }
+
+  #swapped() {
+    const latest = document.querySelector("[data-build-attempt]")?.dataset.buildAttempt;
+    // Another attempt has another log: its page is opened, as a reload would.
+    if (latest && latest !== this.attempt) location.assign(location.pathname);
+    else this.pane.refreshed();
+  }
+
+  #take(message) {
+    const { type, step } = message;
+    if (type === "snapshot") this.#snapshot(message);
+    else if (type === "log") this.#log(message);
+    else if (type === "more") this.pane.grow(step, message.lines);
+    else if (type === "partial") this.pane.partial(step, message.line, message.text);
+    else if (type === "progress") this.pane.progress(step, message.text ?? "");
+    else if (type === "step" || type === "state") this.parts.ask();
+    else if (type === "end") this.#end(message);
+  }
+
+  #snapshot({ steps = [] }) {
+    this.parts.ask();
+    for (const step of steps) {
+      this.pane.grow(step.index, step.lines);
+      if (step.tail) this.pane.take(step.index, step.tail.first_line, step.tail.lines);
+    }
+  }
+
+  #log({ step, first_line: first, lines }) {
+    this.lastOutput = performance.now();
+    this.pane.take(step, first, lines);
+  }
+
+  #end({ steps = [] }) {
+    for (const { index, lines } of steps) this.pane.grow(index, lines);
+    delete this.root.dataset.live;
+    clearInterval(this.ticking);
+    this.#tell("silence", "");
+    this.pane.ended();
+    this.parts.ask();
+  }
+
+  #say(state) {
+    this.parts.poll(state === "lost" || state === "refused");
+    this.#tell("connection", WORDS[state]);
+  }
+
+  #sayInSilence() {
+    const silent = (performance.now() - this.lastOutput) / 1000;
+    const runs = document.querySelector('#build-steps [data-state="running"]');
+    this.#tell("silence", runs && silent >= SILENT_AFTER_S ? `last output ${sayDuration(silent)} ago` : "");
+  }
+
+  #tell(what, text) {
+    const element = this.root.querySelector(`[data-log-${what}]`);
+    if (element && element.textContent !== text) element.textContent = text;
+  }
+}
+
+const root = document.querySelector("[data-log]");
+if (root) new BuildPage(root);

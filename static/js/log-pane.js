@@ -1,0 +1,240 @@
+// What happens in the log pane: follow mode, folding, permalinks, the tools above it, and the news of a running build.
+
+import { formatAnchor, parseAnchor } from "./log-anchor.js";
+import { LogLines } from "./log-lines.js";
+import { LogRows } from "./log-rows.js";
+import { LogView } from "./log-view.js";
+
+const CONTEXT_ROWS = 4; // rows above a linked line
+
+export class LogPane {
+  /** `root` is [data-log]; `steps()` → what the page knows of the steps. */
+  constructor(root, steps) {
+    this.root = root;
+    this.steps = steps;
+    this.pane = root.querySelector("[data-log-pane]");
+    this.rows = new LogRows();
+    this.lines = new LogLines((step, from, count) => this.#read(step, from, count), (step, total) => this.#readDone(step, total));
+    this.isFollowing = false;
+    this.unseen = 0;
+    this.rows.update(steps());
+    root.querySelector("[data-log-static]")?.remove();
+    root.classList.add("is-alive");
+    this.view = new LogView(this.pane, this.rows, this.lines, { onMove: (isUp) => this.#moved(isUp) });
+    this.#listen();
+    this.#start();
+  }
+
+  // --- where to begin ------------------------------------------------------------------------------------------------
+
+  #start() {
+    this.view.setWrapped(localStorage.getItem("imageyard-log-wrap") === "yes");
+    this.#tool("wrap")?.setAttribute("aria-pressed", String(this.view.isWrapped));
+    if (this.#goToAddress()) return;
+    const chosen = Number(this.root.dataset.chosen || NaN);
+    if (this.rows.step(chosen)) this.rows.setOpen(chosen, true);
+    this.followed = chosen;
+    this.view.changed();
+    if ("live" in this.root.dataset) this.follow();
+    else if ("failed" in this.root.dataset) this.view.showEnd(this.rows.endOf(chosen));
+    else if (this.rows.step(chosen)) this.view.showRow(this.rows.rowOf(chosen));
+  }
+
+  #goToAddress() {
+    const anchor = parseAnchor(location.hash);
+    if (!anchor || !this.rows.step(anchor.step)) return false;
+    this.rows.setOpen(anchor.step, true);
+    this.unfollow();
+    this.view.changed();
+    this.view.setAnchor(anchor);
+    this.view.showRow(this.rows.rowOf(anchor.step, anchor.from), anchor.from === null ? 0 : CONTEXT_ROWS);
+    return true;
+  }
+
+  // --- news ----------------------------------------------------------------------------------------------------------
+
+  /** The steps list of the page is new. */
+  refreshed() {
+    this.rows.update(this.steps());
+    this.#changed();
+  }
+
+  /** Lines of a step, as they were printed. */
+  take(step, first, lines) {
+    this.lines.put(step, first, lines);
+    this.#grown(step, this.rows.grow(step, first + lines.length));
+  }
+
+  grow(step, lines) {
+    this.#grown(step, this.rows.grow(step, lines));
+  }
+
+  partial(step, line, text) {
+    this.rows.setPartial(step, line, text);
+    this.#changed();
+  }
+
+  progress(index, text) {
+    const step = this.rows.step(index);
+    if (step) step.progress = text;
+    this.#changed();
+  }
+
+  ended() {
+    if (this.isFollowing) this.#toFollowed();
+    this.unfollow();
+  }
+
+  #grown(step, added) {
+    if (!this.isFollowing && this.rows.isOpen(step)) this.unseen += added;
+    this.#changed();
+  }
+
+  // Many messages may come between two frames: the pane is drawn once.
+  #changed() {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    const draw = () => {
+      this.scheduled = false;
+      this.view.changed();
+      if (this.isFollowing) this.#toFollowed();
+      this.#say();
+    };
+    if (document.hidden) setTimeout(draw, 250);
+    else requestAnimationFrame(draw);
+  }
+
+  // --- follow --------------------------------------------------------------------------------------------------------
+
+  follow() {
+    this.isFollowing = true;
+    this.unseen = 0;
+    this.#toFollowed();
+    this.#say();
+  }
+
+  unfollow() {
+    this.isFollowing = false;
+    this.#say();
+  }
+
+  // The newest step that runs is followed; the one before is folded away, unless the reader opened it.
+  #toFollowed() {
+    const running = this.rows.steps.filter((step) => step.state === "running" && !step.internal);
+    const target = running.find((step) => step.index === this.followed) ?? running.at(-1);
+    if (target && target.index !== this.followed) {
+      if (this.rows.step(this.followed) && !this.keptOpen?.has(this.followed)) this.rows.setOpen(this.followed, false);
+      this.followed = target.index;
+      this.rows.setOpen(target.index, true);
+      this.view.changed();
+    }
+    const row = this.rows.endOf(this.followed);
+    this.view.showEnd(row < 0 ? this.rows.count - 1 : row);
+  }
+
+  #moved(isUp) {
+    if (isUp && this.isFollowing) this.unfollow();
+    else if (!isUp && !this.isFollowing && "live" in this.root.dataset) {
+      if (this.view.isAtEnd(this.rows.endOf(this.followed))) this.follow();
+    }
+  }
+
+  #say() {
+    const button = this.#tool("follow");
+    if (!button) return;
+    button.hidden = this.isFollowing || !("live" in this.root.dataset);
+    const lines = this.unseen.toLocaleString("en-US");
+    const text = this.unseen ? `${lines} new ${this.unseen === 1 ? "line" : "lines"}` : "Follow";
+    if (button.lastChild.textContent !== text) button.lastChild.textContent = text;
+  }
+
+  // --- what the reader does ------------------------------------------------------------------------------------------
+
+  show(index) {
+    if (!this.rows.step(index)) return;
+    this.#keep(index, true);
+    this.unfollow();
+    this.view.changed();
+    this.view.showRow(this.rows.rowOf(index));
+    this.root.scrollIntoView({ block: "nearest" });
+  }
+
+  #keep(index, isOpen) {
+    this.keptOpen ??= new Set();
+    if (isOpen) this.keptOpen.add(index);
+    else this.keptOpen.delete(index);
+    this.rows.setOpen(index, isOpen);
+  }
+
+  #listen() {
+    this.pane.addEventListener("click", (event) => {
+      const row = event.target.closest("[data-step]");
+      if (!row) return;
+      const step = Number(row.dataset.step);
+      if (event.target.closest(".log-fold-button")) {
+        this.#keep(step, !this.rows.isOpen(step));
+        this.view.changed();
+      } else if (event.target.closest(".log-number")) {
+        event.preventDefault();
+        this.#link(this.view.anchorTo(step, Number(row.dataset.line), event.shiftKey));
+      }
+    });
+    this.pane.addEventListener("keydown", (event) => {
+      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.#moved(true);
+    });
+    this.pane.addEventListener("touchmove", () => this.#moved(true), { passive: true });
+    window.addEventListener("hashchange", () => this.#goToAddress());
+    this.#tool("follow")?.addEventListener("click", () => this.follow());
+    this.#tool("end")?.addEventListener("click", () => this.#end());
+    this.#tool("wrap")?.addEventListener("click", () => this.#wrap());
+    this.#tool("link")?.addEventListener("click", () => this.#copyLink());
+  }
+
+  #link(hash) {
+    history.replaceState(null, "", hash);
+    this.unfollow();
+    this.view.setAnchor(parseAnchor(hash));
+    this.#tool("link").hidden = false;
+  }
+
+  #copyLink() {
+    const { step, line } = this.rows.at(Math.min(Math.ceil(this.view.position), this.rows.count - 1));
+    const hash = this.view.anchor ? formatAnchor(this.view.anchor) : formatAnchor({ step: step.index, from: line });
+    this.#tool("link").dataset.copy = new URL(hash, location.href).href; // copy.js, which listens further out, does it
+  }
+
+  #end() {
+    if ("live" in this.root.dataset) return this.follow();
+    const open = this.rows.steps.filter((step) => this.rows.isOpen(step.index)).at(-1);
+    this.view.showEnd(open ? this.rows.endOf(open.index) : this.rows.count - 1);
+  }
+
+  #wrap() {
+    const isWrapped = !this.view.isWrapped;
+    localStorage.setItem("imageyard-log-wrap", isWrapped ? "yes" : "no");
+    this.#tool("wrap").setAttribute("aria-pressed", String(isWrapped));
+    this.view.setWrapped(isWrapped);
+    if (this.isFollowing) this.#toFollowed();
+  }
+
+  #tool(name) {
+    return this.root.querySelector(`[data-log-tool="${name}"]`);
+  }
+
+  // --- lines by range ------------------------------------------------------------------------------------------------
+
+  async #read(step, from, count) {
+    const url = new URL(this.root.dataset.linesUrl, location.href);
+    url.searchParams.set("step", step);
+    url.searchParams.set("from", from);
+    url.searchParams.set("lines", count);
+    const answer = await fetch(url, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error(`lines: ${answer.status}`);
+    return answer.json();
+  }
+
+  #readDone(step, total) {
+    this.rows.grow(step, total);
+    this.#changed();
+  }
+}
