@@ -1,0 +1,15 @@
+"""Fixtures for builds without any service: doorbells are counted instead of sent."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def rings(monkeypatch) -> list[str]:
+    """The names of the tasks that were asked for, in order; nothing is sent."""
+    from lib import queue
+
+    sent: list[str] = []
+    monkeypatch.setattr(queue, "_send", lambda name, _args, _expires: sent.append(name))
+    return sent

@@ -1,0 +1,17 @@
+"""Settings for tests: a home of their own, nothing shared with a running Imageyard, no service unless a test asks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+os.environ.setdefault("IMAGEYARD_HOME", tempfile.mkdtemp(prefix="imageyard-test-"))
+os.environ.pop("IMAGEYARD_ADMIN_TOKEN", None)
+
+from imageyard.settings import *
+
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+WHITENOISE_AUTOREFRESH = True
