@@ -1,0 +1,164 @@
+"""One way to read a log, running or archived: by step and line range, or as a stream of bytes. Writes nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from asgiref.sync import sync_to_async
+from django.core.files.storage import Storage
+
+from builds.logs.frames import FrameStore, Totals
+from builds.logs.sources import ArchivedSource, LiveSource, LogMoved, LogSource
+from builds.logs.stream import RedisClient
+
+MAX_RANGE_BYTES = 8 * 1024 * 1024
+HOP_BYTES = 512 * 1024
+_REOPENS = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LineRange:
+    """Lines of a step from number `first_line` (from 0), without line feeds; `total` lines have ended so far."""
+
+    first_line: int
+    lines: list[str]
+    total: int
+
+
+class LogReader:
+    """Reads the log of one attempt. Never holds more of it than a range or a frame.
+
+    Bytes that are not UTF-8 become U+FFFD in lines; the byte stream has them as they were. Every call looks anew and
+    may raise `StoreUnavailable`; when Redis is away the newest two seconds of a running step may be missing.
+    """
+
+    def __init__(
+        self,
+        build_id: int,
+        attempt: int,
+        *,
+        store: FrameStore,
+        storage: Storage,
+        redis: RedisClient | None = None,
+    ) -> None:
+        self.build_id, self.attempt = build_id, attempt
+        self._store, self._storage, self._redis = store, storage, redis
+
+    def source(self) -> LogSource:
+        """Where the log is now."""
+        archive = self._store.archive(self.build_id, self.attempt)
+        if archive is not None:
+            return ArchivedSource(archive, self._storage)
+        return LiveSource(self._store, self._redis, self.build_id, self.attempt)
+
+    def totals(self) -> dict[int, Totals]:
+        """Lines that have ended and bytes, by step."""
+        sums: dict[int, Totals] = {}
+        for extent in self.source().extents():
+            known = sums.get(extent.step, Totals())
+            sums[extent.step] = Totals(known.lines + extent.lines, known.size_bytes + extent.size_bytes)
+        return sums
+
+    def lines(self, step: int, first: int, count: int, max_bytes: int = MAX_RANGE_BYTES) -> LineRange:
+        """At most `count` lines from number `first`; a negative `first` counts from the end.
+
+        Fewer come when the step ends, or when they are longer than `max_bytes` together (but at least one).
+        """
+        return self._reopening(lambda source: _lines(source, step, first, count, max_bytes))
+
+    def tail(self, step: int, count: int, max_bytes: int = MAX_RANGE_BYTES) -> LineRange:
+        """The last `count` lines."""
+        return self.lines(step, -count, count, max_bytes)
+
+    def span(self, step: int, start: int, end: int) -> bytes:
+        """The bytes of a step from offset `start` up to `end`, as far as they are known."""
+
+        def read(source: LogSource) -> bytes:
+            extents = [e for e in source.extents(step) if e.byte_offset < end and e.end > start]
+            data = b"".join(source.load(extents))
+            skip = start - extents[0].byte_offset if extents else 0
+            return data[max(skip, 0) :][: end - start]
+
+        return self._reopening(read)
+
+    def chunks(self, step: int | None = None) -> Iterator[bytes]:
+        """The raw bytes of one step, or of every step in order, as they are known at the start."""
+        read: dict[int, int] = {}
+        for attempt in range(_REOPENS + 1):
+            source = self.source()
+            left = [extent for extent in source.extents(step) if extent.end > read.get(extent.step, 0)]
+            try:
+                for extent, data in zip(left, source.load(left), strict=False):
+                    yield data[max(read.get(extent.step, 0) - extent.byte_offset, 0) :]
+                    read[extent.step] = extent.end
+            except LogMoved:
+                if attempt == _REOPENS:
+                    raise
+            else:
+                return
+
+    async def achunks(self, step: int | None = None) -> AsyncIterator[bytes]:
+        """`chunks` for asynchronous views, in larger pieces: one hop to a thread for each."""
+        chunks = self.chunks(step)
+
+        def more() -> bytes:
+            data = bytearray()
+            for chunk in chunks:
+                data += chunk
+                if len(data) >= HOP_BYTES:
+                    break
+            return bytes(data)
+
+        while data := await sync_to_async(more)():
+            yield data
+
+    def _reopening(self, read: Callable[[LogSource], T]) -> T:
+        for _ in range(_REOPENS):
+            try:
+                return read(self.source())
+            except LogMoved:
+                continue
+        return read(self.source())
+
+
+def _lines(source: LogSource, step: int, first: int, count: int, max_bytes: int) -> LineRange:
+    extents = source.extents(step)
+    total = extents[-1].end_line if extents else 0
+    first = min(max(first + total if first < 0 else first, 0), total)
+    count = min(count, total - first)
+    if count <= 0:
+        return LineRange(first, [], total)
+    # The line begins behind the line feed number `first`, which is in the first extent that ends at or after it.
+    begin = bisect_left(extents, first, key=lambda extent: extent.end_line)
+    data, skip, found = bytearray(), first - extents[begin].first_line, 0
+    for chunk in source.load(extents[begin:]):
+        rest = memoryview(chunk)
+        if skip:
+            start, skip = _behind_line(chunk, skip)
+            rest = rest[start:]
+        data += rest
+        found += chunk.count(b"\n", len(chunk) - len(rest))
+        if found >= count or (found and len(data) > max_bytes):
+            break
+    lines = data.decode("utf-8", "replace").split("\n")
+    # What follows the last line feed is a line of its own only when it was counted as one.
+    unterminated = lines.pop()
+    if found < count and first + found == total - 1 and not skip:
+        lines.append(unterminated)
+    return LineRange(first, lines[:count], total)
+
+
+def _behind_line(chunk: bytes, skip: int) -> tuple[int, int]:
+    """Where the text behind the `skip`-th line feed begins, and how many are still to be skipped."""
+    position = 0
+    while skip:
+        found = chunk.find(b"\n", position)
+        if found < 0:
+            return len(chunk), skip
+        position, skip = found + 1, skip - 1
+    return position, 0
