@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from imageyard.env_values import EnvError, LogStorage, Reader, host_of, is_loopback, linkable
 
+__all__ = ["Env", "EnvError", "LogStorage", "env_or_exit", "read_env", "run_dir_of"]
+
 # A Unix socket's path may be 107 bytes long on Linux (`sun_path`); the longest name below a run folder is the
 # one of the containerd of our own Docker Engine, /docker/containerd/containerd.sock.ttrpc, 41 bytes.
 MAX_RUN_DIR_BYTES = 64
