@@ -73,9 +73,8 @@ def _demo(supervisor: Supervisor) -> None:
     say(f"{PRIVATE_FILE} is not in it: .dockerignore kept it out.")
     say(f"From the push to the answer: {time.monotonic() - began:.1f} s.")
     say(f"The build's page: {env.url}/{NAME}/builds/{build['number']}/")
-    say(
-        "Log in as `admin`; the password was shown on the first start, `.venv/bin/python manage.py changepassword admin` makes another."
-    )
+    if not supervisor.login:
+        say("Log in as `admin`. The password was shown on the first start; `manage.py changepassword admin` sets one.")
 
 
 def _ensure_base_image(supervisor: Supervisor) -> str:

@@ -1,4 +1,4 @@
-"""Follows one build over its WebSocket, as a browser does, and prints every line once; missed lines are read by range."""
+"""Follows one build over its WebSocket, as a browser does; every line is printed once, missed ones by range."""
 
 from __future__ import annotations
 
