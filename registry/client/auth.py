@@ -15,7 +15,9 @@ import httpx
 
 from lib.http import Answer, Limits, exchange
 from registry.core.challenge import Challenge, Token, basic, parse_token
-from registry.core.errors import Asked, Refusal, RegistryError, RegistryErrorKind, clock_skew, explain
+from registry.core.clock import clock_skew
+from registry.core.errors import Asked, RegistryError, RegistryErrorKind
+from registry.core.refusal import Refusal, explain
 
 _TOKEN_LIMITS = Limits(total_s=20.0, max_bytes=1024 * 1024)
 _ACCEPTED = 200

@@ -17,7 +17,8 @@ from typing import Self
 
 from registry.client.facts import read_facts
 from registry.client.transport import Call, Transport
-from registry.core.errors import Action, RegistryError, RegistryErrorKind, clock_skew
+from registry.core.clock import clock_skew
+from registry.core.errors import Action, RegistryError, RegistryErrorKind
 from registry.core.image import ImageFacts
 from registry.core.manifest import ACCEPT, Manifest, ManifestError, digest_of, is_digest, read_manifest, stand_in
 from registry.core.paging import WrongLink, is_tag, next_page, parse_tags
@@ -53,7 +54,8 @@ class RegistryClient:
     """One registry as one account; empty `username`: nobody. Threads may share it; close it, or use it in `with`.
 
     `host` is `host[:port]`, `scheme` `https` or `http`. `wait` sleeps between retries and may raise to stop them.
-    `allow` is called with every URL before it is asked (token servers and redirects too) and raises to forbid it.
+    `allow` is called with every URL before it is asked (token servers and redirects too); it raises `AddressRefused`
+    to forbid it.
     Every method raises `RegistryError` and nothing else.
     """
 

@@ -11,22 +11,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from lib.addresses import AddressRefused
 from lib.http import Answer, ExchangeError, Limits, exchange, make_client
+from lib.humanize import format_duration
 from registry.client.auth import LogIn, LogIns
 from registry.core.challenge import parse_challenge
+from registry.core.clock import clock_skew, retry_after
 from registry.core.errors import (
     SKEW_WORTH_NAMING_S,
     Action,
     Asked,
-    Refusal,
     RegistryError,
-    clock_skew,
-    explain,
-    retry_after,
+    RegistryErrorKind,
+    distrusted,
     unreachable,
     wrong_clock,
 )
 from registry.core.patience import Patience
+from registry.core.refusal import Refusal, explain
 
 MANIFEST_BYTES = 8 * 1024 * 1024
 _ACTIONS: dict[Action, str] = {"pull": "pull", "tag list": "pull", "push": "pull,push", "deletion": "delete"}
@@ -103,6 +105,8 @@ class Transport:
                 error = explain(asked, Refusal(answer.status, answer.headers, answer.body))
             except ExchangeError as failure:
                 error = unreachable(asked, failure.reason, retryable=failure.retryable)
+            except AddressRefused as refused:
+                error = RegistryError(refused.message, kind=RegistryErrorKind.NETWORK, retryable=refused.retryable)
             except RegistryError as failure:
                 error = failure
             spent_s = time.monotonic() - started
@@ -124,6 +128,8 @@ class Transport:
         if answer.status == HTTPStatus.UNAUTHORIZED:
             self._log_ins.forget(call.scope)
             self._blame_the_clock(asked, answer, fresh)
+            if 'error="invalid_token"' in answer.headers.get("www-authenticate", ""):
+                raise distrusted(asked, fresh.issuer, status=answer.status)
             if fresh.token is not None:
                 # The token server let the account in; what the token allows is not enough.
                 raise explain(asked, Refusal(HTTPStatus.FORBIDDEN, answer.headers, answer.body))
@@ -158,7 +164,7 @@ class Transport:
         if error.retryable and tries > 1:
             message += f" Asked {tries} times."
         elif error.retryable and hint:
-            message += f" It wants {hint:g} s of rest first."
+            message += f" It wants {format_duration(hint)} of rest first."
         for secret in self._log_ins.secrets:
             message = message.replace(secret, "…")
         return RegistryError(message, kind=error.kind, status=error.status, retryable=error.retryable, code=error.code)

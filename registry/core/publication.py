@@ -29,7 +29,7 @@ def plan_publication(
 
     `found` is where each tag points now, `previous` where the caller last put it. What is found counts, as somebody
     may have pushed by hand; but where a tag already has `digest` (a publication that died half-way and is carried
-    out again) the way back is `previous`. A tag that has it and never had another stays where it is on the way back.
+    out again) the way back is `previous`.
     """
     steps = []
     for tag in dict.fromkeys(tags):

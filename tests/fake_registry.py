@@ -1,0 +1,310 @@
+"""A registry that fails on purpose: a small real HTTP server that keeps images in memory and misbehaves by name.
+
+The first part of a repository's name says how (`flaky/app`); what each does is in `FAULTS` and `LISTS`. Any other name
+behaves. It takes pushes of Docker and BuildKit too. A well-behaved registry is the real one (`registry_host`).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from tests.images import sha256
+
+MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)\Z")
+BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[a-f0-9]{64})\Z")
+UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/([^/]*)\Z")
+TAGS = re.compile(r"/v2/(.+)/tags/list\Z")
+HTML = (
+    "<html><head><title>502 Bad Gateway</title><style>b{}</style></head><body><h1>Oops</h1><script>x()</script></body>"
+)
+QUOTA = (
+    "adding 1.2 GiB of storage resource, which when updated to current usage of 9.9 GiB "
+    "will exceed the configured upper limit of 10.0 GiB."
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An answer that stands in place of the right one, for writes alone, `times` times (0: always)."""
+
+    status: int
+    code: str = ""
+    text: str = ""
+    html: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    where: str = "any"
+    times: int = 0
+    moves: bool = False  # the write is carried out all the same
+
+
+FAULTS = {
+    "upload502": Fault(502, where="upload"),
+    "upload413": Fault(413, html="<html>413</html>"),
+    "upload429": Fault(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", headers={"Retry-After": "7"}),
+    "patience": Fault(429, "TOOMANYREQUESTS", "slow down", headers={"Retry-After": "3600"}),
+    "flaky": Fault(503, times=2),
+    "denied": Fault(403, "DENIED", "requested access to the resource is denied"),
+    "unauthorized": Fault(401, "UNAUTHORIZED", "authentication required"),
+    "manifest500": Fault(500, where="manifest"),
+    "manifest502": Fault(502, where="manifest"),
+    "moved502": Fault(502, where="manifest", moves=True),
+    "quota": Fault(403, "DENIED", QUOTA),
+    "html": Fault(502, html=HTML),
+    "immutable": Fault(412, "PRECONDITION", "the tag is immutable", where="manifest"),
+    "lost-parts": Fault(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", where="manifest"),
+}
+
+
+@dataclass
+class State:
+    """What the server knows and what it was asked; tests read and change it."""
+
+    manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)  # (repository, tag or digest)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    uploads: dict[str, bytearray] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    refuse_tags: set[str] = field(default_factory=set)  # puts of these tags answer 403
+    on_put: Callable[[str], None] | None = None
+    deletes_tags: bool = True
+    auth: str = ""  # "", "basic" or "bearer"
+    accounts: dict[str, str] = field(default_factory=lambda: {"bot": "secret-of-bot"})
+    may_push: bool = True
+    echoes_password: bool = False
+    token_lifetime_s: float = 60.0
+    clock_offset_s: float = 0.0
+    tokens: dict[str, tuple[float, str]] = field(default_factory=dict)  # token → (good until, scopes)
+    token_extra: dict = field(default_factory=dict)
+    token_faults: list[int] = field(default_factory=list)
+    realm: str = ""
+    pages: dict[str, list[tuple[list[str] | None, str]]] = field(default_factory=dict)  # repository → (tags, Link)
+
+    def count(self, method: str, part: str = "") -> int:
+        return sum(asked == method and part in path for asked, path in self.asked)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    state: ClassVar[State]
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(time.time() + self.state.clock_offset_s, usegmt=True)
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def refuse(self, status: int, code: str, text: str, **headers: str) -> None:
+        body = json.dumps({"errors": [{"code": code, "message": text}]}).encode()
+        self.answer(status, body, Content_Type="application/json", **headers)
+
+    def handle_any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        self.body = self.rfile.read(length) if length else self.chunks()
+        self.parts = urlsplit(self.path)
+        self.state.asked.append((self.command, self.path))
+        if self.parts.path == "/token":
+            return self.give_token()
+        if not self.logged_in() or self.fails():
+            return None
+        if self.parts.path == "/v2/":
+            return self.answer(200, b"{}")
+        for pattern, act in (
+            (TAGS, self.list_tags),
+            (MANIFEST, self.manifest),
+            (UPLOAD, self.upload),
+            (BLOB, self.blob),
+        ):
+            if match := pattern.match(self.parts.path):
+                return act(*match.groups())
+        return self.answer(404, b"404 page not found")
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
+
+    def chunks(self) -> bytes:
+        if self.headers.get("transfer-encoding", "").lower() != "chunked":
+            return b""
+        body = bytearray()
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return bytes(body)
+
+    def fails(self) -> bool:
+        mode = self.parts.path.removeprefix("/v2/").split("/")[0]
+        fault = FAULTS.get(mode)
+        if fault is None or self.command in {"GET", "HEAD"}:
+            return False
+        place = "manifest" if "/manifests/" in self.path else "upload"
+        if fault.where not in {"any", place} or (fault.times and self.state.failed[mode] >= fault.times):
+            return False
+        self.state.failed[mode] += 1
+        if fault.moves and (match := MANIFEST.match(self.parts.path)):
+            self.store(*match.groups())
+        if fault.html:
+            self.answer(fault.status, fault.html.encode(), Content_Type="text/html", **fault.headers)
+        elif fault.code:
+            self.refuse(fault.status, fault.code, fault.text, **fault.headers)
+        else:
+            self.answer(fault.status, b"", **fault.headers)
+        return True
+
+    # Log-in --------------------------------------------------------------------------------------------------------
+
+    def account(self) -> str | None:
+        """The account of a basic log-in; empty for none, None for a wrong one."""
+        kind, _, value = self.headers.get("authorization", "").partition(" ")
+        if kind != "Basic":
+            return ""
+        name, _, password = base64.b64decode(value).decode().partition(":")
+        return name if self.state.accounts.get(name) == password else None
+
+    def logged_in(self) -> bool:
+        state = self.state
+        if not state.auth:
+            return True
+        if state.auth == "basic":
+            if self.account():
+                return True
+            self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate='Basic realm="fake"')
+            return False
+        parts = self.parts.path.removeprefix("/v2/")
+        repository = re.split(r"/(?:manifests|blobs|tags)/", parts)[0]
+        action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(self.command, "push")
+        token = self.headers.get("authorization", "").removeprefix("Bearer ")
+        good_until, scopes = state.tokens.get(token, (0.0, ""))
+        allowed = not repository or any(
+            scope.startswith(f"repository:{repository}:") and action in scope.rpartition(":")[2].split(",")
+            for scope in scopes.split(" ")
+        )
+        if time.time() < good_until and allowed:
+            return True
+        wanted = {"push": "pull,push"}.get(action, action)
+        scope = f',scope="repository:{repository}:{wanted}"' if repository else ""
+        late = ',error="invalid_token"' if time.time() >= good_until else ',error="insufficient_scope"'
+        realm = state.realm or f"http://{self.headers['host']}/token"
+        challenge = f'Bearer realm="{realm}",service="fake"{scope}{late if token else ""}'
+        self.refuse(401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=challenge)
+        return False
+
+    def give_token(self) -> None:
+        state = self.state
+        if state.token_faults:
+            return self.answer(state.token_faults.pop(0), b"")
+        account = self.account()
+        if account is None or (account == "" and self.headers.get("authorization")):
+            sent = base64.b64decode(self.headers["authorization"].partition(" ")[2]).decode()
+            text = f"incorrect username or password{f' {sent}' if state.echoes_password else ''}"
+            return self.refuse(401, "UNAUTHORIZED", text)
+        scopes = " ".join(parse_qs(self.parts.query).get("scope", []))
+        if not account or not state.may_push:
+            scopes = re.sub(r",?(push|delete)", "", scopes)
+        token = f"token-{len(state.tokens)}-of-{account or 'nobody'}"
+        state.tokens[token] = (time.time() + state.token_lifetime_s, scopes)
+        document = {"token": token, "expires_in": state.token_lifetime_s, **state.token_extra}
+        return self.answer(200, json.dumps(document).encode(), Content_Type="application/json")
+
+    # Content -------------------------------------------------------------------------------------------------------
+
+    def list_tags(self, repository: str) -> None:
+        pages = self.state.pages.get(repository)
+        if pages is None:
+            tags = sorted(name for owner, name in self.state.manifests if owner == repository and ":" not in name)
+            if not tags:
+                return self.refuse(404, "NAME_UNKNOWN", "repository name not known to registry")
+            pages = [(tags, "")]
+        number = int(parse_qs(self.parts.query).get("next_page", ["0"])[0].removeprefix("opaque=="))
+        tags, link = pages[number]
+        body = json.dumps({"name": repository, "tags": tags}).encode()
+        link = link.replace("{host}", self.headers["host"])
+        return self.answer(200, body, Content_Type="application/json", **({"Link": link} if link else {}))
+
+    def manifest(self, repository: str, reference: str) -> None:
+        state = self.state
+        if self.command == "PUT":
+            if reference in state.refuse_tags:
+                return self.refuse(403, "DENIED", "requested access to the resource is denied")
+            return self.answer(201, Docker_Content_Digest=self.store(repository, reference))
+        found = state.manifests.get((repository, reference))
+        if found is None:
+            return self.refuse(404, "MANIFEST_UNKNOWN", "manifest unknown")
+        if self.command == "DELETE":
+            if ":" not in reference and not state.deletes_tags:
+                return self.refuse(405, "UNSUPPORTED", "The operation is unsupported.")
+            gone = [key for key, value in state.manifests.items() if key[0] == repository and value[1] == found[1]]
+            for key in gone if ":" in reference else [(repository, reference)]:
+                del state.manifests[key]
+            return self.answer(202)
+        return self.answer(200, found[1], Content_Type=found[0], Docker_Content_Digest=sha256(found[1]))
+
+    def store(self, repository: str, reference: str) -> str:
+        digest = sha256(self.body)
+        for name in (reference, digest):
+            self.state.manifests[repository, name] = (self.headers.get("content-type", ""), self.body)
+        if self.state.on_put:
+            self.state.on_put(reference)
+        return digest
+
+    def upload(self, repository: str, upload: str) -> None:
+        state = self.state
+        if self.command == "POST":
+            upload = str(len(state.uploads))
+            state.uploads[upload] = bytearray()
+            return self.answer(202, Location=f"/v2/{repository}/blobs/uploads/{upload}", Range="0-0")
+        state.uploads[upload] += self.body
+        if self.command == "PUT":
+            digest = parse_qs(self.parts.query)["digest"][0]
+            state.blobs[digest] = bytes(state.uploads.pop(upload))
+            return self.answer(201, Location=f"/v2/{repository}/blobs/{digest}", Docker_Content_Digest=digest)
+        size = len(state.uploads[upload])
+        return self.answer(202, Location=f"/v2/{repository}/blobs/uploads/{upload}", Range=f"0-{max(size - 1, 0)}")
+
+    def blob(self, repository: str, digest: str) -> None:
+        body = self.state.blobs.get(digest)
+        if body is None:
+            return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        return self.answer(200, body, Content_Type="application/octet-stream", Docker_Content_Digest=digest)
+
+
+@dataclass
+class FakeRegistry:
+    host: str
+    state: State
+
+
+@contextmanager
+def fake_registry(**settings: object) -> Iterator[FakeRegistry]:
+    """Serve on a free loopback port; `settings` are fields of `State`."""
+    state = State(**settings)  # type: ignore[arg-type]
+    handler = type("BoundHandler", (Handler,), {"state": state})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield FakeRegistry(f"127.0.0.1:{server.server_port}", state)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
