@@ -1,0 +1,250 @@
+"""A whole Imageyard for functional tests: web, worker and beat as `make up` starts them, on real parts, no fakes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from imageyard.supervisor.ports import free_port
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+FINAL = {"succeeded", "failed", "cancelled", "superseded"}
+ZEROS = "0" * 40
+
+
+class GitRepository:
+    """A bare repository below the yard's Git root, and a work tree beside it to commit from."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.bare = root / f"{name}.git"
+        self.tree = root / f"{name}.tree"
+        self._git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=root)
+        self._git("init", "-q", "-b", "main", str(self.tree), cwd=root)
+        self._git("remote", "add", "origin", str(self.bare))
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.bare}"
+
+    def _git(self, *arguments: str, cwd: Path | None = None) -> str:
+        environ = {
+            **os.environ,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_AUTHOR_NAME": "A. Author",
+            "GIT_AUTHOR_EMAIL": "author@example.com",
+            "GIT_COMMITTER_NAME": "A. Author",
+            "GIT_COMMITTER_EMAIL": "author@example.com",
+        }
+        command = ["git", *arguments]
+        return subprocess.run(
+            command, cwd=cwd or self.tree, env=environ, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def git(self, *arguments: str) -> str:
+        return self._git(*arguments)
+
+    def commit(self, files: Mapping[str, str | bytes], message: str = "change", *, branch: str = "main") -> str:
+        """Write files, commit, push to the bare repository; the commit's hash."""
+        if self._git("branch", "--show-current") != branch:
+            self._git("checkout", "-q", "-B", branch)
+        for name, content in files.items():
+            path = self.tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self._git("add", "-A")
+        self._git("commit", "-q", "--allow-empty", "-m", message)
+        self._git("push", "-q", "-f", "origin", branch)
+        return self._git("rev-parse", "HEAD")
+
+
+@dataclass
+class Linked:
+    """A repository in the yard with its source."""
+
+    yard: Yard
+    path: str
+    git: GitRepository
+    webhook_url: str
+    secret: str
+
+    def push(
+        self, commit: str, ref: str = "refs/heads/main", *, before: str = ZEROS, message: str = "change", **more: Any
+    ) -> httpx.Response:
+        """Send GitHub's signed push of `commit`."""
+        payload = {
+            "ref": ref,
+            "before": before,
+            "after": commit,
+            "created": before == ZEROS,
+            "deleted": commit == ZEROS,
+            "forced": False,
+            "commits": [],
+            "head_commit": None if commit == ZEROS else {"id": commit, "message": message, "author": {"name": "A"}},
+            "repository": {"id": 42, "full_name": self.path, "default_branch": "main"},
+            "sender": {"login": "acme-dev"},
+            **more,
+        }
+        return self.deliver("push", json.dumps(payload).encode())
+
+    def deliver(self, event: str, body: bytes, **headers: str) -> httpx.Response:
+        signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        return httpx.post(
+            self.webhook_url,
+            content=body,
+            headers={
+                "Content-Type": "application/json",
+                "X-GitHub-Event": event,
+                "X-GitHub-Delivery": str(uuid.uuid4()),
+                "X-Hub-Signature-256": f"sha256={signature}",
+                **headers,
+            },
+            timeout=30,
+        )
+
+    def builds(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        return list(self.yard.get(f"/repositories/{self.path}/builds")["items"])
+
+    def build_push(self, commit: str, *, timeout_s: float = 60, **push: Any) -> dict[str, Any]:
+        """Push, and wait until the build that came of it is over."""
+        answer = self.push(commit, **push)
+        assert answer.status_code == 202, answer.text
+        delivery = self.yard.get(f"/deliveries/{answer.json()['delivery']}")
+        builds = delivery["builds"]
+        assert builds, delivery
+        first = builds[0]["id"] if isinstance(builds[0], dict) else builds[0]
+        return self.yard.wait(first, timeout_s=timeout_s)
+
+
+@dataclass
+class Yard:
+    """A running Imageyard. `process` is the supervisor."""
+
+    home: Path
+    url: str
+    registry: str
+    token: str
+    git_root: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes]
+    client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+
+    def get(self, path: str) -> Any:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def send(self, method: str, path: str, body: Any = None, *, status: int | None = None) -> Any:
+        answer = self.client.request(method, path, json=body)
+        assert answer.is_success if status is None else answer.status_code == status, (
+            f"{answer.status_code} {answer.text}"
+        )
+        return answer.json() if answer.content else None
+
+    def link(self, path: str, *, rules: list[dict[str, Any]] | None = None, git: GitRepository | None = None) -> Linked:
+        """A repository with a source below the Git root and the rule `main` → `latest`."""
+        space, name = path.split("/")
+        self.send("POST", "/repositories", {"namespace": space, "name": name})
+        git = git or GitRepository(self.git_root, f"{space}-{name}")
+        source = self.send("PUT", f"/repositories/{path}/source", {"forge": "github", "clone_url": git.url})
+        rules = rules or [{"ref_type": "branch", "pattern": "main", "tags": ["latest"]}]
+        self.send("PUT", f"/repositories/{path}/rules", rules)
+        return Linked(self, path, git, source["webhook_url"], source["webhook_secret"])
+
+    def build(self, build_id: int) -> dict[str, Any]:
+        return dict(self.get(f"/builds/{build_id}"))
+
+    def wait(self, build_id: int, *, until: set[str] | None = None, timeout_s: float = 60) -> dict[str, Any]:
+        """The build once its state is one of `until` (final states by default)."""
+        wanted = until or FINAL
+        give_up = time.monotonic() + timeout_s
+        while True:
+            build = self.build(build_id)
+            if build["state"] in wanted:
+                return build
+            assert build["state"] not in FINAL, f"ended as {build['state']}: {build['sentence']}"
+            assert time.monotonic() < give_up, f"still {build['state']} after {timeout_s} s: {build['sentence']}"
+            time.sleep(0.1)
+
+    def log(self, build_id: int, **query: Any) -> bytes:
+        answer = self.client.get(f"/builds/{build_id}/log", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def processes(self, what: str) -> list[int]:
+        """Process ids below the supervisor whose command line holds `what`."""
+        out = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+        rows = [line.split(None, 2) for line in out.splitlines()[1:]]
+        below = {self.process.pid}
+        for _ in range(8):
+            below |= {int(pid) for pid, ppid, _ in rows if int(ppid) in below}
+        return [int(pid) for pid, _, args in rows if int(pid) in below and what in args]
+
+
+@contextmanager
+def running_yard(home: Path, *, redis_url: str, registry: str, docker_host: str, **environ: str) -> Iterator[Yard]:
+    """Start a whole Imageyard in `home` and stop it afterwards."""
+    port = free_port()
+    git_root = home / "git"
+    git_root.mkdir(parents=True)
+    token = "iy_" + uuid.uuid4().hex
+    full = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},
+        "IMAGEYARD_HOME": str(home / "home"),
+        "IMAGEYARD_HTTP": f"127.0.0.1:{port}",
+        "IMAGEYARD_REGISTRY": registry,
+        "IMAGEYARD_ADMIN_TOKEN": token,
+        "IMAGEYARD_LOCAL_GIT_ROOT": str(git_root),
+        "IMAGEYARD_TRUSTED_HOSTS": "127.0.0.1,localhost",
+        "IMAGEYARD_SLOTS": "2",
+        "IMAGEYARD_MIN_FREE_GB": "0",
+        "REDIS_URL": redis_url,
+        "DOCKER_HOST": docker_host,
+        **environ,
+    }
+    process = subprocess.Popen([sys.executable, "-m", "imageyard.supervisor"], cwd=CHECKOUT, env=full)
+    yard = Yard(home / "home", f"http://127.0.0.1:{port}", registry, token, git_root, full, process)
+    try:
+        _wait_ready(yard)
+        yield yard
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def _wait_ready(yard: Yard, timeout_s: float = 60) -> None:
+    give_up = time.monotonic() + timeout_s
+    last = ""
+    while time.monotonic() < give_up:
+        assert yard.process.poll() is None, f"the supervisor ended with {yard.process.returncode}"
+        try:
+            answer = httpx.get(f"{yard.url}/readyz", timeout=5)
+            if answer.status_code == 200:
+                return
+            last = answer.text
+        except httpx.HTTPError as error:
+            last = str(error)
+        time.sleep(0.2)
+    raise AssertionError(f"Imageyard is not ready: {last}")
