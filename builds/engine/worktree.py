@@ -1,0 +1,132 @@
+"""A work tree of exactly one commit, and what is found in it: submodules, LFS pointers, the README. Fetches nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builds.core.gitfailure import source_error
+from builds.engine.gitcommand import GitFailed, GuardedGit
+from builds.engine.mirror import TAGS, Found, Mirror
+from builds.engine.workspace import remove
+
+_SUBMODULE = "160000"
+_FILES = frozenset({"100644", "100755"})
+_LFS_SIGN = b"version https://git-lfs.github.com/spec/v1\n"
+_LFS_SIZES = range(len(_LFS_SIGN), 1024)
+_LFS_FILTER = b"filter=lfs"
+_READMES = ("readme.md", "readme.markdown", "readme", "readme.txt", "readme.rst")
+_README_BYTES = 256 * 1024
+
+
+@dataclass
+class Listing:
+    """What the commit holds, from the index of its work tree: `submodules` is path → commit."""
+
+    files: list[bytes] = field(default_factory=list)
+    submodules: dict[str, str] = field(default_factory=dict)
+
+
+def fill(mirror: Mirror, found: Found, tree: Path) -> Listing:
+    """Write the files of a commit into `tree`, a new directory, through an index of its own.
+
+    Modes, links and bytes are the commit's; `.gitattributes` counts as in any checkout. `tree` holds no `.git`.
+    """
+    tree.mkdir(parents=True, mode=0o755)
+    index = tree.parent / f"{tree.name}.index"
+    try:
+        _read_tree(mirror.git, mirror.path, found.tree, tree, index)
+        return _list(mirror.git, mirror.path, index)
+    finally:
+        index.unlink(missing_ok=True)
+
+
+def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> Listing:
+    """The same with a `.git` of its own: history and tags, the URL without credentials, nothing of the mirror.
+
+    HEAD is `branch`, or detached where `branch` is "". After this `git describe` and `git status` work in the tree.
+    """
+    git, git_dir = mirror.git, tree / ".git"
+    tree.mkdir(parents=True, mode=0o755)
+    object_format = f"--object-format={'sha256' if len(found.commit) == 64 else 'sha1'}"  # noqa: PLR2004
+    git.init("--quiet", object_format, "--", str(tree))
+    head = f"refs/heads/{branch}" if branch else "refs/imageyard/head"
+    git.at(git_dir).fetch(
+        "--no-tags", "--no-write-fetch-head", "--quiet", "--update-head-ok",
+        "--", str(mirror.path), f"+{found.commit}:{head}", f"+{TAGS}/*:refs/tags/*",
+        env={"GIT_ALLOW_PROTOCOL": "file", "GIT_PROTOCOL_FROM_USER": "1"},
+    )  # fmt: skip
+    if branch:
+        git.at(git_dir).symbolic_ref("HEAD", head)
+    else:
+        git.at(git_dir).update_ref("--no-deref", "HEAD", found.commit)
+        git.at(git_dir).update_ref("-d", head)
+    git.at(git_dir).config("remote.origin.url", git.environment_of_git.url.text)
+    _read_tree(git, git_dir, found.tree, tree, git_dir / "index")
+    if git.at(git_dir).rev_parse("HEAD").decode().strip() != found.commit:
+        raise source_error(f"The work tree is not at commit {found.commit[:7]}. Build again.")
+    return _list(git, git_dir, git_dir / "index")
+
+
+def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index: Path) -> None:
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git.at(git_dir, tree).read_tree("-m", "-u", tree_name, env=env)
+    except GitFailed as failed:
+        if "invalid path" not in failed.stderr:
+            raise
+        raise source_error(
+            "The commit holds a file name that Git refuses to write (such as `.git` or `..`). "
+            "Remove it from the repository."
+        ) from failed
+    # The index is what was written; its tree is the commit's, or something else was built than what the label says.
+    if git.at(git_dir).write_tree(env=env).decode().strip() != tree_name:
+        raise source_error("The work tree does not hold what the commit holds. Build again.")
+
+
+def _list(git: GuardedGit, git_dir: Path, index: Path) -> Listing:
+    listing = Listing()
+    out = git.at(git_dir).ls_files("--stage", "-z", env={"GIT_INDEX_FILE": str(index)})
+    for entry in out.split(b"\0"):
+        head, _, path = entry.partition(b"\t")
+        words = head.decode("ascii", "replace").split()
+        if words and words[0] == _SUBMODULE:
+            listing.submodules[os.fsdecode(path)] = words[1]
+        elif words and words[0] in _FILES:
+            listing.files.append(path)
+    return listing
+
+
+def count_lfs_pointers(tree: Path, listing: Listing) -> int:
+    """How many files are pointers to Git LFS objects. Looks only where an attribute file speaks of LFS."""
+    attributes = [path for path in listing.files if path.rpartition(b"/")[2] == b".gitattributes"]
+    if not any(_LFS_FILTER in read_inside(tree, path, _README_BYTES) for path in attributes):
+        return 0
+    return sum(read_inside(tree, path, len(_LFS_SIGN), _LFS_SIZES) == _LFS_SIGN for path in listing.files)
+
+
+def find_readme(tree: Path, listing: Listing) -> str:
+    """The README at the root, "" for none; at most 256 KiB of it."""
+    at_root = {path.lower(): path for path in listing.files if b"/" not in path}
+    name = next((at_root[name.encode()] for name in _READMES if name.encode() in at_root), None)
+    return read_inside(tree, name, _README_BYTES).decode("utf-8", "replace") if name else ""
+
+
+def read_inside(tree: Path, path: bytes, limit: int, sizes: range | None = None) -> bytes:
+    """The first `limit` bytes of a regular file of the tree; b"" for anything else. Follows no link."""
+    try:
+        fd = os.open(os.path.join(os.fsencode(tree), path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # noqa: PTH118 — bytes
+    except OSError:
+        return b""
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or (sizes is not None and status.st_size not in sizes):
+            return b""
+        return file.read(limit)
+
+
+def clear(tree: Path) -> None:
+    """Make room for a new work tree."""
+    remove(tree)
