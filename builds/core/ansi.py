@@ -19,6 +19,7 @@ Carry = tuple[str, ...]
 SHOWN_CHARACTERS = 8_000
 # A progress bar can be a line of megabytes; what it shows in the end is decided by the end of it.
 _READ_CHARACTERS = 200_000
+_SENT_CHARACTERS = 20_000
 _MAX_COLUMN = 10_000
 _MAX_DIGITS = 6
 _MAX_CARRY = 32
@@ -148,6 +149,17 @@ def _runs(cells: list[tuple[str, Carry, str]]) -> tuple[Run, ...]:
 def plain_line(line: str) -> str:
     """The line as a terminal would show it, without any colour; not escaped for HTML."""
     return "".join(run.text for run in fold_line(line)[0])
+
+
+def shorten_line(line: str) -> str:
+    """A line that is fit to be sent: as it is, or what a terminal would show of it, cut, without colours."""
+    if len(line) <= _SENT_CHARACTERS:
+        return line
+    plain = plain_line(line)
+    if len(plain) <= SHOWN_CHARACTERS:
+        return plain
+    kept = plain[: SHOWN_CHARACTERS - 100]
+    return f"{kept}… {len(plain) - len(kept):,} more characters; the raw log has them"
 
 
 def html_line(line: str, carry: Carry = ()) -> tuple[str, Carry]:

@@ -35,7 +35,7 @@ class BuildPage {
     this.attempt = root.dataset.attempt;
     this.lastOutput = performance.now();
     this.pane = new LogPane(root, stepsOfPage);
-    this.parts = new BuildParts(root.dataset.fragmentUrl, () => this.#swapped());
+    this.parts = new BuildParts(fragmentUrl(), () => this.#swapped());
     document.addEventListener("click", (event) => this.#choose(event));
     if (!("live" in root.dataset)) return;
     this.socket = new LogSocket(root.dataset.socket, {
@@ -110,5 +110,13 @@ class BuildPage {
   }
 }
 
+const fragmentUrl = () => document.getElementById("build-header").dataset.fragmentUrl;
+const isActive = () => "active" in document.getElementById("build-header").dataset;
+
 const root = document.querySelector("[data-log]");
 if (root) new BuildPage(root);
+else if (isActive()) {
+  // The tab without a log needs no live connection: its header looks by itself.
+  const parts = new BuildParts(fragmentUrl(), () => isActive() || parts.poll(false));
+  parts.poll(true);
+}

@@ -1,0 +1,87 @@
+"""The steps of a build as its page lists them: order, folding, bars of the waterfall, and which one is open at first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from builds.models import Build, Step
+
+_FOLD_FROM = 2  # a single cached step is no shorter when it is folded
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step. `bar_left` and `bar_width` are percent of the attempt's time; `seconds` is None before it began."""
+
+    step: Step
+    number: int
+    seconds: float | None
+    bar_left: float
+    bar_width: float
+
+    @property
+    def is_running(self) -> bool:
+        return self.step.state == Step.State.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class StepGroup:
+    """Steps that are folded into one row; `title` is empty for a step that stands for itself."""
+
+    rows: tuple[StepRow, ...]
+    kind: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return sum(row.seconds or 0 for row in self.rows)
+
+
+def step_rows(steps: Sequence[Step], now: datetime) -> list[StepRow]:
+    """A row for each step, numbered as they stand."""
+    begins = [step.started_at for step in steps if step.started_at]
+    ends = [step.finished_at or now for step in steps if step.started_at]
+    start, end = (min(begins), max(ends)) if begins else (now, now)
+    span = max((end - start).total_seconds(), 0.001)
+    return [_row(step, number, start, span, now) for number, step in enumerate(steps, 1)]
+
+
+def _row(step: Step, number: int, start: datetime, span: float, now: datetime) -> StepRow:
+    if step.started_at is None:
+        return StepRow(step, number, None, 0, 0)
+    lasted = max(((step.finished_at or now) - step.started_at).total_seconds(), 0)
+    seconds = step.duration_s if step.finished_at and step.duration_s is not None else lasted
+    left = min(max((step.started_at - start).total_seconds() / span * 100, 0), 99)
+    return StepRow(step, number, seconds, round(left, 2), round(min(max(lasted / span * 100, 1), 100 - left), 2))
+
+
+def grouped(rows: Sequence[StepRow]) -> list[StepGroup]:
+    """Rows in order; cached ones folded where the first of them stands, internal ones at the end."""
+    internal = tuple(row for row in rows if row.step.internal and _is_quiet(row))
+    cached = tuple(row for row in rows if row.step.cached and not row.step.internal and _is_quiet(row))
+    folded = cached if len(cached) >= _FOLD_FROM else ()
+    groups: list[StepGroup] = []
+    for row in rows:
+        if row in internal or row in folded[1:]:
+            continue
+        groups.append(StepGroup(folded, "cached") if folded and row is folded[0] else StepGroup((row,)))
+    return [*groups, StepGroup(internal, "internal")] if internal else groups
+
+
+def _is_quiet(row: StepRow) -> bool:
+    return row.step.state not in {Step.State.FAILED, Step.State.RUNNING}
+
+
+def chosen_step(build: Build, steps: Sequence[Step], asked: str = "") -> Step | None:
+    """The step whose log is open at first: the one that was asked for, the failing, the running, the last that spoke."""
+    if asked.isdecimal() and (wanted := next((step for step in steps if step.index == int(asked[:6])), None)):
+        return wanted
+    failed = [step for step in steps if step.state == Step.State.FAILED]
+    named = [step for step in failed if step.name == build.error_step]
+    running = [step for step in steps if step.state == Step.State.RUNNING]
+    spoke = [step for step in steps if step.lines and not step.internal]
+    for found in (named or failed, [step for step in running if not step.internal] or running, spoke):
+        if found:
+            return found[-1]
+    return None

@@ -1,0 +1,120 @@
+"""A build: its page, the parts of it that change, and the two things one can do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import Role, User
+from builds.actions import cancel_build, retry_build
+from builds.core.advice import advice_for
+from builds.core.states import State, can_cancel, can_retry
+from builds.models import Build, Step
+from builds.reading import sentence_of, steps_of
+from builds.views.build_lookup import attempt_asked, find_build
+from builds.views.build_steps import chosen_step, grouped, step_rows
+from builds.views.logs import newest_lines
+from builds.views.lookup import access_to, person
+from lib.refusal import Refused
+
+TABS = ("log", "inputs")
+
+
+@require_safe
+def build(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
+    """The page; `?attempt=` for an earlier attempt, `?step=` opens a step, `?tab=inputs` says what went in."""
+    found = find_build(request, namespace, name, number)
+    attempt = attempt_asked(request, found)
+    context = _parts(request, found, attempt)
+    asked = request.GET.get("tab", "")
+    context["tab"] = asked if asked in TABS else "log"
+    chosen = chosen_step(found, context["steps"], request.GET.get("step", ""))
+    if chosen is not None and context["tab"] == "log":
+        context |= {"chosen": chosen, "newest_lines": newest_lines(found, attempt, chosen)}
+    return render(request, "builds/build.html", context)
+
+
+@require_safe
+def fragment(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
+    """Header and steps alone, as the page has them."""
+    found = find_build(request, namespace, name, number)
+    return render(request, "builds/_build_parts.html", _parts(request, found, attempt_asked(request, found)))
+
+
+def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
+    steps = steps_of(found, attempt) if attempt else []
+    rows = step_rows(steps, timezone.now())
+    may_write = access_to(request, found.repository).can_write
+    failed = found.state == State.FAILED
+    address = [*found.repository.path.split("/"), found.number]
+    is_newest = attempt == found.attempt
+    return {
+        "build_url": reverse("build", args=address),
+        "fragment_url": reverse("build-fragment", args=address) + ("" if is_newest else f"?attempt={attempt}"),
+        "build": found,
+        "repository": found.repository,
+        "attempt": attempt,
+        "attempts": range(1, found.attempt + 1),
+        "is_newest": is_newest,
+        "sentence": sentence_of(found),
+        "advice": advice_for(found.error_kind, found.error_message) if failed else None,
+        "steps": steps,
+        "groups": grouped(rows),
+        "now_step": _now(steps) if not found.is_final else None,
+        "tags": _tags(found),
+        "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
+        "can_retry": may_write and can_retry(State(found.state)),
+        "failing": chosen_step(found, steps) if failed and is_newest else None,
+    }
+
+
+def _now(steps: list[Step]) -> tuple[int, int] | None:
+    """The running step and how many are known, counted without BuildKit's own; None while none runs."""
+    named = [step for step in steps if not step.internal]
+    running = [place for place, step in enumerate(named, 1) if step.state == Step.State.RUNNING]
+    return (running[-1], len(named)) if running else None
+
+
+def _tags(found: Build) -> list[dict[str, Any]]:
+    """Every tag of the build with what became of it: `moved` is None while nothing was decided."""
+    if found.moves:
+        told = {move["tag"]: move for move in found.moves}
+        names = [*found.tags, *(name for name in told if name not in found.tags)]
+        return [{"name": name, **_became(told.get(name))} for name in names]
+    if found.tags:
+        return [{"name": name, "moved": True, "sentence": ""} for name in found.tags]
+    return [{"name": tag["name"], "moved": None, "sentence": ""} for tag in found.plan.get("tags", [])]
+
+
+def _became(move: dict[str, Any] | None) -> dict[str, Any]:
+    return {"moved": move["moved"], "sentence": move.get("sentence", "")} if move else {"moved": True, "sentence": ""}
+
+
+@require_POST
+def cancel(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
+    """Stop the build."""
+    found = find_build(request, namespace, name, number, role=Role.WRITE)
+    return _act(request, found, cancel_build)
+
+
+@require_POST
+def retry(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
+    """Try the build again."""
+    found = find_build(request, namespace, name, number, role=Role.WRITE)
+    return _act(request, found, retry_build)
+
+
+def _act(request: HttpRequest, found: Build, action: Callable[[User, Build], Build]) -> HttpResponse:
+    after = found
+    try:
+        after = action(person(request), found)
+    except Refused as refused:
+        messages.error(request, refused.sentence)
+    return redirect(reverse("build", args=[*found.repository.path.split("/"), after.number]))
