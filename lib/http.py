@@ -89,8 +89,11 @@ def exchange(
     for _ in range(_MAX_REDIRECTS + 1):
         if allow is not None:
             allow(url)
+        left_s = max(deadline - time.monotonic(), 0.1)
         try:
-            request = client.build_request(method, url, headers=sent, content=content)
+            request = client.build_request(
+                method, url, headers=sent, content=content, timeout=_at_most(client.timeout, left_s)
+            )
         except httpx.InvalidURL as error:
             raise ExchangeError("its address is not a URL", retryable=False) from error
         answer = _send(client, request, deadline, limits)
@@ -102,6 +105,11 @@ def exchange(
             sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
         url = target
     raise ExchangeError("it redirects in circles", retryable=False)
+
+
+def _at_most(timeout: httpx.Timeout, total_s: float) -> httpx.Timeout:
+    parts = {name: min(value or total_s, total_s) for name, value in timeout.as_dict().items()}
+    return httpx.Timeout(**parts)
 
 
 def redirect_target(url: str, location: str) -> str:

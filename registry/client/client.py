@@ -5,6 +5,7 @@ Blobs are not uploaded here: BuildKit does that. Publishing several tags togethe
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 import uuid
@@ -83,6 +84,15 @@ class RegistryClient:
 
     def close(self) -> None:
         self._transport.close()
+
+    def within(self, total_s: float) -> Self:
+        """Give the same client for a few calls that must all be over in `total_s`, retries included. Close only this.
+
+        Once the time is up each further call still gets one second and one try.
+        """
+        bounded = copy.copy(self)
+        bounded._transport = self._transport.within(total_s)
+        return bounded
 
     def ping(self) -> Ping:
         """Ask once, for at most 3 s, whether a registry answers. One that wants a log-in does."""

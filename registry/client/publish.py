@@ -9,6 +9,10 @@ from registry.core.errors import RegistryError
 from registry.core.manifest import Manifest
 from registry.core.publication import Publication, TagStep, plan_publication
 
+# A publication must be over before the lock it holds ends (90 s), on a registry that answers slowly or not at all.
+FORTH_S = 40.0
+BACK_S = 30.0
+
 
 def put_tags(
     client: RegistryClient,
@@ -20,31 +24,44 @@ def put_tags(
     """Put `manifest` under every one of `tags`, or leave them as they were.
 
     `previous` says where the caller last put each tag (digest, or None), so that a publication that died half-way can
-    be carried out again. Hold the repository's publish lock. Never raises `RegistryError`: it is in the outcome, with
-    the tags that could not be taken back. Doing it twice ends in the same state. Where the client's `wait` raises,
-    that goes through and leaves the publication half-way, to be carried out again by whoever has the lock next.
+    be carried out again. Hold the repository's publish lock: it takes at most 70 s, and a second for each tag.
+    Never raises `RegistryError`: it is in the outcome, with the tags that could not be taken back. Doing it twice
+    ends in the same state. Where the client's `wait` raises, that goes through and leaves the publication half-way,
+    to be carried out again by whoever has the lock next.
     """
-    old: dict[str, Manifest] = {}
+    forth = client.within(FORTH_S)
     try:
-        found = {tag: client.find(repository, tag) for tag in dict.fromkeys(tags)}
-        old.update({item.digest: item for item in found.values() if item is not None})
-        now = {tag: item.digest if item else None for tag, item in found.items()}
-        steps = plan_publication(manifest.digest, tags, now, previous)
-        for step in steps:
-            lost = client.find(repository, step.back_to) if step.back_to and step.back_to not in old else None
-            if lost is not None:
-                old[lost.digest] = lost
+        steps, old = _look(forth, repository, manifest, tags, previous)
     except RegistryError as error:
         return Publication(manifest.digest, error=error)
     for position, step in enumerate(steps):
         try:
-            client.put_manifest(repository, step.tag, manifest)
+            forth.put_manifest(repository, step.tag, manifest)
         except RegistryError as error:
             # A refusal moved nothing. A broken answer may have come after the tag moved: that one goes back too.
             doubtful = steps[: position + 1] if error.retryable else steps[:position]
-            back, stuck = _take_back(client, repository, doubtful, old)
+            back, stuck = _take_back(client.within(BACK_S), repository, doubtful, old)
             return Publication(manifest.digest, taken_back=back, stuck=stuck, error=error)
     return Publication(manifest.digest, tags=tuple(step.tag for step in steps))
+
+
+def _look(
+    client: RegistryClient,
+    repository: str,
+    manifest: Manifest,
+    tags: Sequence[str],
+    previous: Mapping[str, str | None],
+) -> tuple[tuple[TagStep, ...], dict[str, Manifest]]:
+    """Read where the tags point, make the plan, and fetch every manifest that the way back may need."""
+    found = {tag: client.find(repository, tag) for tag in dict.fromkeys(tags)}
+    old = {item.digest: item for item in found.values() if item is not None}
+    now = {tag: item.digest if item else None for tag, item in found.items()}
+    steps = plan_publication(manifest.digest, tags, now, previous)
+    for step in steps:
+        lost = client.find(repository, step.back_to) if step.back_to and step.back_to not in old else None
+        if lost is not None:
+            old[lost.digest] = lost
+    return steps, old
 
 
 def _take_back(

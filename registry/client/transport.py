@@ -5,11 +5,13 @@ Which calls there are is in `registry.client.client`; what a refusal means in `r
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Self
 
 from lib.addresses import AddressRefused
 from lib.http import Answer, ExchangeError, Limits, exchange, make_client
@@ -78,11 +80,18 @@ class Transport:
         self._patience = patience
         self._wait = wait
         self._allow = allow
+        self._deadline = float("inf")
         self._http = make_client()
         self._log_ins = LogIns(self._http, scheme, username, password, allow)
 
     def close(self) -> None:
         self._http.close()
+
+    def within(self, total_s: float) -> Self:
+        """Give the same transport for calls that must all be over in `total_s` from now; each still gets one second."""
+        bounded = copy.copy(self)
+        bounded._deadline = min(self._deadline, time.monotonic() + total_s)
+        return bounded
 
     def asked(self, call: Call) -> Asked:
         separator = "@" if ":" in call.reference else ":"
@@ -96,7 +105,7 @@ class Transport:
         while True:
             tries += 1
             hint: float | None = None
-            left_s = patience.total_s - (time.monotonic() - started)
+            left_s = min(patience.total_s - (time.monotonic() - started), self._deadline - time.monotonic())
             try:
                 answer = self._authorised(call, asked, Limits(max(left_s, 1.0), call.max_bytes))
                 if answer.status in call.accepted:
@@ -111,7 +120,7 @@ class Transport:
                 error = failure
             spent_s = time.monotonic() - started
             pause = patience.pause(tries, spent_s=spent_s, jitter=_jitter(), retry_after_s=hint)
-            if not error.retryable or pause is None:
+            if not error.retryable or pause is None or time.monotonic() + pause > self._deadline:
                 raise self._told(error, tries, hint)
             self._wait(pause)
 
@@ -171,4 +180,4 @@ class Transport:
 
 
 def _jitter() -> float:
-    return random.random()  # noqa: S311 — it spreads clients in time, it hides nothing
+    return random.random()

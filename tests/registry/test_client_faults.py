@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -207,3 +209,19 @@ def test_it_pings_once_and_takes_a_wish_for_a_log_in_as_an_answer(fake: FakeRegi
     fake.state.auth = "bearer"
     connect(fake.host).ping()
     assert fake.state.count("GET") == 1
+
+
+def test_it_keeps_several_calls_within_one_time(fake: FakeRegistry, connect: Connect, pauses: list[float]) -> None:
+    client = connect(fake.host).within(1.0)
+    push(client, "manifest500/app")
+    assert len(pauses) < 3
+    assert connect(fake.host).within(0.0).put_manifest("acme/web", "1.0", IMAGE) == IMAGE.digest
+
+
+def test_it_does_not_wait_for_a_registry_that_is_silent(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = connect(f"127.0.0.1:{silent.getsockname()[1]}").within(0.5)
+        started = time.monotonic()
+        error = push(client, "acme/web")
+    assert time.monotonic() - started < 3
+    assert "it did not answer in time" in error.message
