@@ -71,6 +71,8 @@ class Supervisor:
         if plan.engine is not None:
             self._wait_ready(plan.engine, "Docker Engine")
         self._wait_for_answers()
+        for service in self.services.values():
+            service.follow()
         self.terminal.say(f"Imageyard runs: {self.env.url} (started in {time.monotonic() - began:.1f} s).")
 
     def watch(self) -> None:

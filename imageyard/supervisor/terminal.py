@@ -60,12 +60,12 @@ class LogTail(threading.Thread):
         self._who = who
         self._log = log
         self._place = log.stat().st_size if log.exists() else 0
-        self._stop = threading.Event()
+        self._finished = threading.Event()
 
     def run(self) -> None:
         loud, rest = LoudLines(), b""
         while True:
-            last = self._stop.is_set()
+            last = self._finished.is_set()
             rest += self._new_bytes()
             *lines, rest = rest.split(b"\n")
             shown = [line for line in (raw.decode("utf-8", "replace") for raw in lines) if loud.pick(line)]
@@ -73,12 +73,13 @@ class LogTail(threading.Thread):
                 self._terminal.say("\n".join(shown), who=self._who)
             if last:
                 return
-            self._stop.wait(0.3)
+            self._finished.wait(0.3)
 
     def finish(self) -> None:
         """Say what is still there, and end."""
-        self._stop.set()
-        self.join(2)
+        self._finished.set()
+        if self.is_alive():
+            self.join(2)
 
     def _new_bytes(self) -> bytes:
         try:

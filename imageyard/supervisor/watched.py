@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from imageyard.supervisor.child import Child, PartError
+from imageyard.supervisor.child import Child, PartError, rotate
 from imageyard.supervisor.terminal import LogTail, Terminal
 
 FIRST_DELAY_S = 1.0
@@ -24,11 +24,16 @@ class Watched:
         self._again_at: float | None = None
 
     def start(self) -> None:
-        """Start it, and follow its log."""
+        """Start it."""
+        if self._tail is None:
+            rotate(self.child.log)
+            self._tail = LogTail(self._terminal, self.child.name, self.child.log)
         self.child.start()
         self._started, self._again_at = time.monotonic(), None
-        if self._tail is None:
-            self._tail = LogTail(self._terminal, self.child.name, self.child.log)
+
+    def follow(self) -> None:
+        """Say in the terminal what its log says loudly, from its start on; before that an end says so itself."""
+        if self._tail is not None:
             self._tail.start()
 
     def need_running(self) -> None:
