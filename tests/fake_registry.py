@@ -77,6 +77,7 @@ class State:
     asked: list[tuple[str, str]] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     refuse_tags: set[str] = field(default_factory=set)  # puts of these tags answer 403
+    put_faults: dict[str, list[int]] = field(default_factory=dict)  # tag → statuses of its next puts
     on_put: Callable[[str], None] | None = None
     deletes_tags: bool = True
     auth: str = ""  # "", "basic" or "bearer"
@@ -243,6 +244,8 @@ class Handler(BaseHTTPRequestHandler):
     def manifest(self, repository: str, reference: str) -> None:
         state = self.state
         if self.command == "PUT":
+            if state.put_faults.get(reference):
+                return self.answer(state.put_faults[reference].pop(0))
             if reference in state.refuse_tags:
                 return self.refuse(403, "DENIED", "requested access to the resource is denied")
             return self.answer(201, Docker_Content_Digest=self.store(repository, reference))

@@ -85,13 +85,14 @@ class RegistryClient:
     def close(self) -> None:
         self._transport.close()
 
-    def within(self, total_s: float) -> Self:
-        """Give the same client for a few calls that must all be over in `total_s`, retries included. Close only this.
+    def within(self, total_s: float, *, wait: Callable[[float], None] | None = None) -> Self:
+        """Give the same client for a few calls that must all be over in `total_s`, retries included.
 
-        Once the time is up each further call still gets one second and one try.
+        Once the time is up each further call still gets one second and one try. `wait` takes the place of the
+        client's own. Only the client itself is closed.
         """
         bounded = copy.copy(self)
-        bounded._transport = self._transport.within(total_s)
+        bounded._transport = self._transport.within(total_s, wait)  # noqa: SLF001 — a copy of our own
         return bounded
 
     def ping(self) -> Ping:

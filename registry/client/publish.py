@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from registry.client.client import Deletion, RegistryClient
@@ -26,8 +27,7 @@ def put_tags(
     `previous` says where the caller last put each tag (digest, or None), so that a publication that died half-way can
     be carried out again. Hold the repository's publish lock: it takes at most 70 s, and a second for each tag.
     Never raises `RegistryError`: it is in the outcome, with the tags that could not be taken back. Doing it twice
-    ends in the same state. Where the client's `wait` raises, that goes through and leaves the publication half-way,
-    to be carried out again by whoever has the lock next.
+    ends in the same state. What the client's `wait` raises goes through, after the tags were taken back.
     """
     forth = client.within(FORTH_S)
     try:
@@ -40,8 +40,12 @@ def put_tags(
         except RegistryError as error:
             # A refusal moved nothing. A broken answer may have come after the tag moved: that one goes back too.
             doubtful = steps[: position + 1] if error.retryable else steps[:position]
-            back, stuck = _take_back(client.within(BACK_S), repository, doubtful, old)
+            back, stuck = _take_back(client, repository, doubtful, old)
             return Publication(manifest.digest, taken_back=back, stuck=stuck, error=error)
+        except BaseException:
+            # Somebody stopped the build while its tags were moving: none of them stays moved.
+            _take_back(client, repository, steps[: position + 1], old)
+            raise
     return Publication(manifest.digest, tags=tuple(step.tag for step in steps))
 
 
@@ -67,6 +71,8 @@ def _look(
 def _take_back(
     client: RegistryClient, repository: str, steps: Sequence[TagStep], old: Mapping[str, Manifest]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    # Whoever stops a build does not stop this: it puts right what the build began.
+    client = client.within(BACK_S, wait=time.sleep)
     back: list[str] = []
     stuck: list[str] = []
     for step in steps:

@@ -117,9 +117,20 @@ def test_it_gets_through_a_registry_that_fails_for_a_moment(fake: FakeRegistry, 
     assert put_tags(connect(fake.host), "flaky/app", NEW, ["latest", "v1"], {}).ok
 
 
-def test_it_takes_new_tags_back_on_a_real_registry(
-    real: RegistryClient, pusher: Pusher, repository: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_takes_everything_back_when_it_is_stopped_in_the_middle(fake: FakeRegistry, connect: Connect) -> None:
+    """Invariant 7, for a build that is cancelled while the registry keeps us waiting."""
+    hold(fake, latest=OLD, main=OLDER)
+
+    def stopped(seconds: float) -> None:
+        raise InterruptedError
+
+    fake.state.put_faults = {"main": [503]}
+    with pytest.raises(InterruptedError):
+        put_tags(connect(fake.host, wait=stopped), "acme/web", NEW, ["latest", "main", "v1"], {})
+    assert tags_of(fake) == {"latest": "old", "main": "older"}
+
+
+def test_it_takes_new_tags_back_on_a_real_registry(real: RegistryClient, pusher: Pusher, repository: str) -> None:
     """Distribution 2.8 cannot delete a tag: each new one is replaced and deleted, and the build tag stays."""
     old, new = make_image("old"), make_image("new")
     pusher.image(old, "latest")
