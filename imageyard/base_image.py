@@ -27,12 +27,13 @@ def push_busybox(docker_host: str, image: str) -> str:
     if b"/ld-" in Path(busybox).read_bytes()[:4096]:  # the name of a dynamic loader, which the image would not have
         raise PartError(f"{busybox} is not a static program: `scripts/setup` installs one (package busybox-static).")
     change = ["--change", 'CMD ["/bin/sh"]', "--change", "ENV PATH=/bin"]
-    _docker(docker_host, ["import", *change, "-", image], stdin=_root_filesystem(Path(busybox)))
+    _docker(docker_host, ["import", *change, "-", image], stdin=root_filesystem(Path(busybox)))
     _docker(docker_host, ["push", "--quiet", image])
     return _docker(docker_host, ["image", "inspect", "--format", "{{.Id}}", image]).strip()
 
 
-def _root_filesystem(busybox: Path) -> bytes:
+def root_filesystem(busybox: Path) -> bytes:
+    """A tar archive with busybox, a link for each of its applets, and the few files a shell expects."""
     applets = subprocess.run([str(busybox), "--list"], capture_output=True, text=True, check=True).stdout.split()
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w") as tar:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
+import pytest
 import redis
+
+from imageyard.base_image import root_filesystem
+from imageyard.supervisor.parts import DockerEngine, PartError, Redis
+from tests.real_parts import running
 
 
 def test_it_starts_a_redis_that_answers(redis_url: str) -> None:
@@ -28,3 +35,29 @@ def test_it_builds_from_the_base_image_it_pushed(docker_host: str, base_image: s
     subprocess.run(["docker", "buildx", "build", "--push", "-t", image, str(tmp_path)], check=True, env=env)
     ran = subprocess.run(["docker", "run", "--rm", "--pull=always", image], check=True, capture_output=True, env=env)
     assert ran.stdout == b"built\n"
+
+
+def test_it_runs_two_docker_engines_side_by_side(docker_host: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="iy-engine-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        home, context = Path(folder), Path(folder) / "context"
+        context.mkdir()
+        (context / "Dockerfile").write_text("FROM scratch\nCOPY --from=base . /\nRUN ip route | grep default\n")
+        second = DockerEngine(home)
+        with running(second):
+            for host in (docker_host, second.host):
+                env = {**os.environ, "DOCKER_HOST": host}
+                subprocess.run(
+                    ["docker", "import", "-", "base:1"],
+                    input=root_filesystem(Path(shutil.which("busybox"))),
+                    check=True,
+                    env=env,
+                )
+                build = ["docker", "buildx", "build", "--build-context", "base=docker-image://base:1", str(context)]
+                subprocess.run(build, check=True, env=env)
+        assert not second.answers()
+
+
+def test_it_names_the_program_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PartError, match="`redis-server` is missing"):
+        Redis(tmp_path).start()

@@ -1,0 +1,193 @@
+"""`make up` as a process: what it starts, says, restarts and stops."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from imageyard.supervisor.ports import free_port
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+START_S = 90
+
+
+class Run:
+    """One supervisor and what it says."""
+
+    def __init__(self, home: Path, docker_host: str, **variables: str) -> None:
+        self.home = home
+        self.output = home.with_name(f"{home.name}.{free_port()}.out")
+        self.port = free_port()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("IMAGEYARD_")}
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            kept.pop(name, None)
+        self.environ = {
+            **kept,
+            "DOCKER_HOST": docker_host,
+            "IMAGEYARD_HOME": str(home),
+            "IMAGEYARD_HTTP": f"127.0.0.1:{self.port}",
+            "IMAGEYARD_REGISTRY": f"127.0.0.1:{free_port()}",
+            "IMAGEYARD_SLOTS": "1",
+            "IMAGEYARD_DRAIN_S": "5",
+            "IMAGEYARD_MIN_FREE_GB": "0",
+            **variables,
+        }
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "imageyard.supervisor"],
+                cwd=CHECKOUT,
+                env=self.environ,
+                stdout=output,
+                stderr=output,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_started(self) -> float:
+        """Seconds it says it took."""
+        assert eventually(lambda: "Imageyard runs: " in self.said or self.process.poll() is not None, START_S)
+        found = re.search(r"started in ([0-9.]+) s", self.said)
+        assert found, self.said
+        return float(found[1])
+
+    def children(self) -> dict[int, str]:
+        """Process id and command of everything below it."""
+        rows = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+        table = [line.split(None, 2) for line in rows.splitlines()[1:]]
+        below = {self.process.pid}
+        for _ in range(6):
+            below |= {int(pid) for pid, parent, _ in table if int(parent) in below}
+        return {int(pid): args for pid, _, args in table if int(pid) in below - {self.process.pid}}
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+def eventually(check: Callable[[], object], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if check():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def gone(pids: dict[int, str]) -> bool:
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def answers(run: Run) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{run.port}/healthz", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="iy-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "home"
+
+
+@pytest.fixture
+def up(home: Path, docker_host: str) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def start(at: Path = home, **variables: str) -> Run:
+        runs.append(Run(at, docker_host, **variables))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            run.stop()
+
+
+def test_it_starts_on_an_empty_home_stops_on_sigterm_and_starts_again_within_ten_seconds(
+    up: Callable[..., Run],
+) -> None:
+    first = up()
+    first.wait_started()
+    assert "Log in at" in first.said
+    children = first.children()
+    assert first.stop() == 0
+    assert eventually(lambda: gone(children))
+    second = up()
+    assert second.wait_started() < 10
+    assert "Log in at" not in second.said
+    assert second.stop(signal.SIGINT) == 0
+
+
+def test_it_starts_web_again_when_it_was_killed(up: Callable[..., Run]) -> None:
+    run = up()
+    run.wait_started()
+    [web] = [pid for pid, args in run.children().items() if "uvicorn" in args]
+    os.kill(web, signal.SIGKILL)
+    assert eventually(lambda: "web ended with signal 9 and starts again in 1 s" in run.said)
+    assert eventually(lambda: web not in run.children() and answers(run), 30)
+
+
+def test_it_leaves_nothing_behind_when_it_is_killed_itself(up: Callable[..., Run]) -> None:
+    run = up()
+    run.wait_started()
+    children = run.children()
+    assert len(children) >= 5
+    run.process.kill()
+    run.process.wait()
+    assert eventually(lambda: gone(children), 30)
+
+
+def test_it_runs_two_homes_side_by_side_and_refuses_one_home_twice(up: Callable[..., Run], home: Path) -> None:
+    first, second = up(), up(home.with_name("other"))
+    first.wait_started()
+    second.wait_started()
+    third = up()
+    assert third.process.wait(20) == 1
+    assert f"Imageyard already runs on {home}" in third.said
+    assert answers(first)
+    assert answers(second)
+
+
+def test_it_names_the_variable_when_its_port_is_taken(up: Callable[..., Run]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = up(IMAGEYARD_HTTP=f"127.0.0.1:{port}")
+        assert run.process.wait(20) == 1
+    assert f"Imageyard cannot listen on port {port} of 127.0.0.1: Address already in use." in run.said
+    assert "set IMAGEYARD_HTTP to another one" in run.said
+
+
+def test_it_says_that_no_registry_is_on_the_registrys_port(up: Callable[..., Run]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run = up(IMAGEYARD_REGISTRY=f"127.0.0.1:{taken.getsockname()[1]}")
+        assert run.process.wait(30) == 1
+    assert "what is there is no registry" in run.said
+    assert "IMAGEYARD_REGISTRY=127.0.0.1:" in run.said
+
+
+def test_it_says_that_the_named_docker_engine_does_not_answer(up: Callable[..., Run]) -> None:
+    run = up(DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert run.process.wait(30) == 1
+    assert "The Docker Engine on unix:///nowhere/docker.sock (DOCKER_HOST) does not answer" in run.said
+
+
+def test_it_ends_with_one_line_when_a_variable_is_wrong(up: Callable[..., Run]) -> None:
+    run = up(IMAGEYARD_SLOTS="many")
+    assert run.process.wait(20) == 2
+    assert run.said == "IMAGEYARD_SLOTS is “many”: a whole number from 1 to 256 is right, for example 1.\n".replace(
+        "example 1", f"example {len(os.sched_getaffinity(0))}"
+    )
