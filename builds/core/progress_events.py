@@ -25,8 +25,9 @@ _INTERNAL = ("[internal]", "[auth]", "[context ", "resolving provenance", "resol
 class StepName:
     """A vertex name taken apart.
 
-    `role` is "step" for an instruction of the Dockerfile; only then `number` and `total` are set (from 1, within the
-    stage) and `instruction` is the name without its bracket. `stage` is "" in a Dockerfile with one stage.
+    `role` is "step" for an instruction of the Dockerfile; only then `number` and `total` can be set (from 1, within
+    the stage) and `instruction` is the name without its bracket. `stage` is "" in a Dockerfile with one stage; a
+    `FROM` that several stages share has no stage and no number.
     """
 
     role: Role
@@ -52,7 +53,7 @@ def parse_step_name(name: str) -> StepName:
         return StepName("push", name)
     match = _NUMBERED.match(name)
     if match is None:
-        return StepName("other", name)
+        return StepName("step" if name.startswith("FROM ") else "other", name)
     return StepName(
         "step",
         match["instruction"],

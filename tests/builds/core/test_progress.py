@@ -252,6 +252,7 @@ def test_it_reads_any_bytes_the_same_however_they_are_cut(text, cuts):
         ("[auth] a/b:pull token for r", ("internal", "", None, None, "", "[auth] a/b:pull token for r")),
         ("exporting to image", ("export", "", None, None, "", "exporting to image")),
         ("pushing a/b:c with docker", ("push", "", None, None, "", "pushing a/b:c with docker")),
+        ("FROM a/b:c@sha256:1", ("step", "", None, None, "", "FROM a/b:c@sha256:1")),
         ("https://a/b", ("other", "", None, None, "", "https://a/b")),
         ("", ("other", "", None, None, "", "")),
     ],
