@@ -15,3 +15,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 WHITENOISE_AUTOREFRESH = True
+if IS_SQLITE:
+    # A file, not memory: threads then wait for each other's transactions as processes do.
+    DATABASES["default"]["TEST"] = {"NAME": HOME / "test.sqlite3"}
