@@ -1,12 +1,14 @@
-"""API tokens: making one, and finding the user behind one. What a user may do stands in accounts.access."""
+"""API tokens: making one, ending one, and finding the user behind one. What a user may do stands in accounts.access."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import ApiToken, User
 from lib.crypto import hash_token
 
@@ -37,3 +39,10 @@ def authenticate_token(text: str) -> User | None:
     if row.last_used_at is None or now - row.last_used_at > LAST_USED_STEP:
         ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
     return row.user
+
+
+def revoke_token(actor: User, token: ApiToken) -> None:
+    """End a token for good; again is harmless."""
+    with transaction.atomic():
+        if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            audit.record(actor, "token.revoke", token)

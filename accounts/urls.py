@@ -1,8 +1,12 @@
-"""Addresses of this room."""
+"""Addresses of this room: one's own API tokens. Logging in and out are allauth's."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
-websocket_urlpatterns: list[URLPattern] = []
+from accounts.views import tokens
+
+urlpatterns: list[URLPattern] = [
+    path("account/tokens", tokens.tokens, name="tokens"),
+    path("account/tokens/<uuid:token_id>/revoke", tokens.revoke, name="token-revoke"),
+]

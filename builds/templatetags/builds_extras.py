@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.template import RequestContext
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
@@ -47,6 +48,11 @@ _BACKTICKS = re.compile(r"`([^`\n]+)`")
 def icon(name: str, **attributes: str) -> SafeString:
     """`{% icon "clock" class="…" %}`: the drawing, hidden from screen readers; the word stands beside it."""
     return draw(name, attributes.get("class", ""))
+
+
+def tone_of(build: Build) -> str:
+    """ok, bad, run or idle: the last part of the CSS classes `pill-…` and `spark-…`."""
+    return _LOOK[State(build.state)][0]
 
 
 @register.inclusion_tag("partials/state_pill.html")
@@ -134,6 +140,14 @@ def commit(value: str) -> dict[str, str]:
 def digest(value: str) -> dict[str, str]:
     """`{% digest tag.digest %}`: short, whole in the title, with a copy button."""
     return {"text": value, "short": short_digest(value), "label": "the digest"}
+
+
+@register.filter
+def dressed(field: BoundField) -> SafeString:
+    """The field's widget with Tabler's classes, also where a library made the form."""
+    attributes = field.field.widget.attrs
+    look = "form-check-input" if field.widget_type == "checkbox" else "form-control"
+    return field.as_widget(attrs={} if "class" in attributes else {"class": look})
 
 
 @register.filter

@@ -1,0 +1,201 @@
+"""The rules of a source as one form: every row at once, rearranged without being saved. Judging is the core's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import forms
+
+from builds.actions.rules import RuleDraft
+from builds.core.rules import Problem, RuleSpec, check_rule, describe_rule
+from builds.core.templates import split_templates
+from builds.forms import widgets
+from builds.models import BuildRule
+
+MAX_RULES = 100
+_MINUTE_S = 60
+
+
+class RuleForm(forms.Form):
+    """One row. Nothing is required here: an empty pattern is the core's to complain of, in its own words."""
+
+    id = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    ref_type = forms.ChoiceField(label="Kind of ref", choices=BuildRule.RefType.choices, widget=widgets.choice())
+    pattern = forms.CharField(
+        max_length=500,
+        required=False,
+        widget=widgets.mono(placeholder="main"),
+        help_text="An exact name such as `main`, or `/regex/`: RE2, and it need not match the whole name unless you"
+        " write `^` and `$`.",
+    )
+    tags = forms.CharField(
+        label="Image tags",
+        max_length=2000,
+        required=False,
+        widget=widgets.mono(placeholder="latest, {sourceref}"),
+        help_text="With commas between them. `{sourceref}` is the ref's name, `{\\1}` what the first group of the regex"
+        " caught, `{sha7}` the commit.",
+    )
+    dockerfile = forms.CharField(max_length=500, required=False, widget=widgets.mono(placeholder="Dockerfile"))
+    context = forms.CharField(
+        label="Build context", max_length=500, required=False, widget=widgets.mono(placeholder=".")
+    )
+    target = forms.CharField(
+        label="Target stage", max_length=128, required=False, widget=widgets.mono(placeholder="the last one")
+    )
+    platforms = forms.CharField(
+        max_length=1000, required=False, widget=widgets.mono(placeholder="the builder's own, e.g. linux/amd64")
+    )
+    build_args = forms.CharField(
+        label="Build arguments",
+        max_length=100_000,
+        required=False,
+        widget=widgets.lines(2, placeholder="VERSION=1.2"),
+        help_text="One `NAME=value` a line. They stand in the image and in the log: not for secrets.",
+    )
+    timeout_min = forms.IntegerField(
+        label="Time limit, minutes",
+        min_value=1,
+        max_value=7 * 24 * 60,
+        required=False,
+        widget=forms.NumberInput(attrs={"class": "form-control", "min": 1, "placeholder": "as the server says"}),
+    )
+    autobuild = forms.BooleanField(label="Build on push", required=False, widget=widgets.switch())
+    cache = forms.BooleanField(label="Use the build cache", required=False, widget=widgets.switch())
+    supersedes_running = forms.BooleanField(
+        label="A newer push stops a running build", required=False, widget=widgets.switch()
+    )
+
+    def clean_build_args(self) -> dict[str, str]:
+        pairs: dict[str, str] = {}
+        for line in self.cleaned_data["build_args"].splitlines():
+            name, equals, value = line.strip().partition("=")
+            if not line.strip():
+                continue
+            if not equals:
+                raise forms.ValidationError(f"`{name[:40]}` has no value: write `NAME=value`.")
+            if name in pairs:
+                raise forms.ValidationError(f"`{name[:40]}` is given twice.")
+            pairs[name] = value
+        return pairs
+
+    @property
+    def spec(self) -> RuleSpec:
+        """The row as the core reads it, also while it is being typed and some field is not good yet."""
+        self.is_valid()
+        values = {**dict.fromkeys(self.fields, ""), **self.cleaned_data}
+        return RuleSpec(
+            id=values["id"] or None,
+            ref_type=values["ref_type"] or "branch",
+            pattern=values["pattern"],
+            tags=tuple(split_templates([values["tags"]])),
+            dockerfile=values["dockerfile"] or "Dockerfile",
+            context=values["context"] or ".",
+            target=values["target"],
+            platforms=tuple(values["platforms"].replace(",", " ").split()),
+            build_args=values["build_args"] or {},
+            autobuild=bool(values["autobuild"]),
+            cache=bool(values["cache"]),
+        )
+
+    @property
+    def draft(self) -> RuleDraft:
+        """What the action takes."""
+        minutes = self.cleaned_data.get("timeout_min") if self.is_valid() else None
+        return RuleDraft(
+            self.spec,
+            supersedes_running=bool(self.cleaned_data.get("supersedes_running")),
+            timeout_s=minutes * _MINUTE_S if minutes else None,
+        )
+
+    @property
+    def sentence(self) -> str:
+        return describe_rule(self.spec)
+
+    def check(self) -> bool:
+        """Ask the core, and put what it says at the fields. Whether the row is good."""
+        if self.is_valid():
+            self.show(check_rule(self.spec))
+        return not self.errors
+
+    def show(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self.add_error(problem.field if problem.field in self.fields else None, problem.message)
+
+
+class RulesForm:
+    """All rows, as they are saved or as they were typed. `rows` are bound forms in the order of evaluation."""
+
+    def __init__(self, raw: list[dict[str, str]]) -> None:
+        self._raw = raw[:MAX_RULES]
+        self.rows = [
+            RuleForm({f"rule-{i}-{name}": value for name, value in row.items()}, prefix=f"rule-{i}")
+            for i, row in enumerate(self._raw)
+        ]
+
+    @classmethod
+    def of(cls, rules: Iterable[BuildRule]) -> RulesForm:
+        """The saved rules."""
+        return cls([_as_typed(rule) for rule in rules])
+
+    @classmethod
+    def typed(cls, post: Mapping[str, Any]) -> RulesForm:
+        """The rows of a request; `rule-total` says how many there are."""
+        total = str(post.get("rule-total", "0"))
+        count = min(int(total), MAX_RULES) if total.isascii() and total.isdigit() else 0
+        return cls([_typed_row(post, f"rule-{i}-") for i in range(count)])
+
+    @property
+    def specs(self) -> list[RuleSpec]:
+        return [row.spec for row in self.rows]
+
+    @property
+    def drafts(self) -> list[RuleDraft]:
+        return [row.draft for row in self.rows]
+
+    def check(self) -> bool:
+        """Every problem at its field. Whether all rows are good."""
+        return all([row.check() for row in self.rows])  # noqa: C419 — every row is to be checked
+
+    def rearranged(self, wish: str) -> RulesForm:
+        """The rows after `add`, `remove-2`, `up-2` or `down-2`; as they are for anything else."""
+        raw = list(self._raw)
+        what, _, place = wish.partition("-")
+        index = int(place) if place.isascii() and place.isdigit() else -1
+        if what == "add":
+            raw.append(NEW_RULE | ({"pattern": "", "tags": ""} if raw else {}))
+        elif 0 <= index < len(raw):
+            if what == "remove":
+                del raw[index]
+            elif what == "up" and index > 0:
+                raw[index - 1 : index + 1] = raw[index], raw[index - 1]
+            elif what == "down" and index < len(raw) - 1:
+                raw[index : index + 2] = raw[index + 1], raw[index]
+        return RulesForm(raw)
+
+
+# What most people start with.
+NEW_RULE = {"ref_type": "branch", "pattern": "main", "tags": "latest", "autobuild": "on", "cache": "on"}
+
+
+def _typed_row(post: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    return {name: post[prefix + name] for name in RuleForm.base_fields if prefix + name in post}
+
+
+def _as_typed(rule: BuildRule) -> dict[str, str]:
+    """A saved rule as somebody would have typed it."""
+    row = {
+        "id": str(rule.pk),
+        "ref_type": rule.ref_type,
+        "pattern": rule.pattern,
+        "tags": ", ".join(rule.tags),
+        "dockerfile": rule.dockerfile,
+        "context": rule.context,
+        "target": rule.target,
+        "platforms": ", ".join(rule.platforms),
+        "build_args": "\n".join(f"{name}={value}" for name, value in rule.build_args.items()),
+        "timeout_min": str(-(-rule.timeout_s // _MINUTE_S)) if rule.timeout_s else "",
+    }
+    switches = ("autobuild", "cache", "supersedes_running")
+    return row | {name: "on" for name in switches if getattr(rule, name)}

@@ -1,0 +1,58 @@
+"""Addresses of this room: home, repositories with their tabs, builds with their logs, the queue, and the sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from builds.views import builds, first_run, home, logs, queue, repositories, rules, source, tags, trigger
+
+R = "r/<str:namespace>/<str:name>"
+B = f"{R}/builds/<int:number>"
+
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("new", first_run.new, name="repository-new"),
+    path("queue", queue.queue, name="queue"),
+    path("queue/fragment", queue.fragment, name="queue-fragment"),
+    path(R, repositories.overview, name="repository"),
+    path(f"{R}/setup", first_run.setup, name="repository-setup"),
+    path(f"{R}/builds", repositories.builds, name="repository-builds"),
+    path(f"{R}/tags", tags.tags, name="repository-tags"),
+    path(f"{R}/tags/<str:tag>", tags.tag, name="repository-tag"),
+    path(f"{R}/rules", rules.rules, name="repository-rules"),
+    path(f"{R}/rules/try", rules.try_rules, name="rules-try"),
+    path(f"{R}/build", trigger.trigger, name="repository-trigger"),
+    path(f"{R}/build/verdicts", trigger.verdicts, name="trigger-verdicts"),
+    path(f"{R}/settings", source.settings, name="repository-settings"),
+    path(f"{R}/settings/general", source.general, name="settings-general"),
+    path(f"{R}/settings/source", source.link, name="settings-source"),
+    path(f"{R}/settings/probe", source.probe, name="settings-probe"),
+    path(f"{R}/settings/webhook-secret", source.webhook_secret, name="settings-webhook-secret"),
+    path(f"{R}/settings/deploy-key", source.deploy_key, name="settings-deploy-key"),
+    path(f"{R}/settings/host-keys", source.host_keys, name="settings-host-keys"),
+    path(f"{R}/settings/delete", source.delete, name="settings-delete"),
+    path(B, builds.build, name="build"),
+    path(f"{B}/cancel", builds.cancel, name="build-cancel"),
+    path(f"{B}/retry", builds.retry, name="build-retry"),
+    path(f"{B}/fragment", builds.fragment, name="build-fragment"),
+    path(f"{B}/log", logs.log, name="build-log"),
+    path(f"{B}/lines", logs.lines, name="build-lines"),
+]
+
+
+def _socket(consumer: str) -> Callable[..., Any]:
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        await getattr(import_module("builds.consumers"), consumer).as_asgi()(scope, receive, send)
+
+    return call
+
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/builds/<int:build_id>/", _socket("BuildConsumer")),
+    path("ws/pages/", _socket("PagesConsumer")),
+]

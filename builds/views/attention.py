@@ -1,0 +1,77 @@
+"""What needs a person: rules that fail, workers that are missing, builders that do not answer, disks that fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.core.states import FINAL, State
+from builds.models import Build, Worker
+from lib.humanize import format_size
+
+MOST = 6
+# Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
+LOOK_BACK = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that waits for a person: what it is, in words, and where to go."""
+
+    tone: Literal["bad", "warn"]
+    icon: str
+    title: str
+    sentence: str
+    url: str
+    build: Build | None = None
+
+
+def notices_for(user: Any) -> list[Notice]:
+    """Everything that needs the person, most urgent first; empty when all is well. Two queries."""
+    return [*_workers(), *_failing_rules(user)]
+
+
+def _workers() -> Iterator[Notice]:
+    now = timezone.now()
+    queue = reverse("queue")
+    alive = list(Worker.objects.alive(now))
+    if not alive:
+        text = "Builds wait until one is. `make up` starts one; with compose it is the service `worker`."
+        yield Notice("bad", "plug-connected-x", "No worker is connected", text, queue)
+    for worker in alive:
+        if worker.builder_fault:
+            yield Notice(
+                "bad", "engine-off", f"The builder of {worker.host} does not answer", worker.builder_fault, queue
+            )
+        if worker.disk_free_bytes is not None and worker.disk_free_bytes < settings.MIN_FREE_BYTES:
+            free, wanted = format_size(worker.disk_free_bytes), format_size(settings.MIN_FREE_BYTES)
+            text = (
+                f"{free} are free, and a build needs {wanted}. Prune images and cache there, or give it a larger disk."
+            )
+            yield Notice("warn", "database-exclamation", f"The disk of {worker.host} is nearly full", text, queue)
+
+
+def _failing_rules(user: Any) -> Iterator[Notice]:
+    """Rules whose newest finished build failed."""
+    failed = Build.objects.visible_to(user).filter(state=State.FAILED, rule__isnull=False).order_by("-pk")
+    newer = Build.objects.filter(
+        rule=OuterRef("rule"),
+        ref_type=OuterRef("ref_type"),
+        ref=OuterRef("ref"),
+        state__in=FINAL,
+        pk__gt=OuterRef("pk"),
+    )
+    rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer)).for_page()
+    seen: set[tuple[int | None, str]] = set()
+    for build in rows.order_by("-pk")[: 2 * MOST]:
+        if (build.rule_id, build.ref) in seen or len(seen) == MOST:
+            continue
+        seen.add((build.rule_id, build.ref))
+        title = f"{build.repository.path}: {build.get_ref_type_display()} {build.ref} fails"
+        yield Notice("bad", "x", title, build.error_message, build.get_absolute_url(), build)

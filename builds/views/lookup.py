@@ -1,0 +1,74 @@
+"""Finding what an address names, for the person who asks: a stranger finds nothing, a reader may change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+
+from accounts.access import role_of
+from accounts.models import Role, User
+from builds.models import Source
+from registry.models import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the person who asks may do in a namespace."""
+
+    role: Role | None
+
+    @property
+    def is_member(self) -> bool:
+        return self.role is not None
+
+    @property
+    def can_write(self) -> bool:
+        """Start and stop builds, change rules."""
+        return self.role is not None and self.role >= Role.WRITE
+
+    @property
+    def can_admin(self) -> bool:
+        """Change the source, its secrets, the visibility; delete."""
+        return self.role is not None and self.role >= Role.ADMIN
+
+
+def access_to(request: HttpRequest, repository: Repository) -> Access:
+    """The access of the person who asks; looked up once for each request and namespace."""
+    known: dict[int, Access] = request.__dict__.setdefault("_imageyard_access", {})
+    if repository.namespace_id not in known:
+        known[repository.namespace_id] = Access(role_of(request.user, repository.namespace))
+    return known[repository.namespace_id]
+
+
+def find_repository(request: HttpRequest, namespace: str, name: str, *, role: Role | None = None) -> Repository:
+    """The repository at `namespace/name`, with its namespace and registry.
+
+    Raises Http404 where the person may not see it, PermissionDenied where `role` is asked and not held.
+    """
+    rows = Repository.objects.visible_to(request.user).select_related("namespace", "registry")
+    repository = rows.filter(namespace__name=namespace, name=name).first()
+    if repository is None:
+        raise Http404(f"There is no repository {namespace}/{name}, or it is private and you are not a member.")
+    if role is not None:
+        mine = access_to(request, repository).role
+        if mine is None or mine < role:
+            raise PermissionDenied(
+                f"You need the {role.label} role in {namespace} to do that. Ask an owner of {namespace} for it."
+            )
+    return repository
+
+
+def find_source(repository: Repository) -> Source | None:
+    """The source of a repository, None before one is linked."""
+    source = Source.objects.filter(repository=repository).first()
+    if source is not None:
+        source.repository = repository  # spares the query for what is at hand
+    return source
+
+
+def person(request: HttpRequest) -> User:
+    """Who asks. Only for views that were checked for a role: those have somebody."""
+    assert isinstance(request.user, User)
+    return request.user
