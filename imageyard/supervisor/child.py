@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -105,14 +106,19 @@ class Child:
 
 
 def rotate(log: Path) -> None:
-    """Put a long log aside as `name.log.1`, and so on; the oldest goes."""
+    """Put a long log aside as `name.log.1`, and so on; the oldest goes.
+
+    The file itself stays and is emptied, so this may be done while a child writes to it: it writes at the end,
+    wherever that is (`O_APPEND`). What it writes between the copy and the emptying is lost, which is accepted.
+    """
     if not log.exists() or log.stat().st_size < ROTATE_BYTES:
         return
-    for number in range(OLD_LOGS, 0, -1):
-        older = log.with_name(f"{log.name}.{number}")
-        newer = log if number == 1 else log.with_name(f"{log.name}.{number - 1}")
+    for number in range(OLD_LOGS, 1, -1):
+        newer = log.with_name(f"{log.name}.{number - 1}")
         if newer.exists():
-            newer.replace(older)
+            newer.replace(log.with_name(f"{log.name}.{number}"))
+    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    os.truncate(log, 0)
 
 
 def tail(log: Path, count: int) -> str:

@@ -48,7 +48,9 @@ def make_plan(env: Env) -> Plan:
     found = find_engine(env.docker_host)
     insecure = (env.registry,) if env.registry_scheme == "http" and registry is not None else ()
     engine = None
-    if found is None:
+    if found is None and env.buildx_builder:
+        sentences.append(f"Builder: {env.buildx_builder}, which BUILDX_BUILDER names; no Docker Engine is started.")
+    elif found is None:
         engine = DockerEngine(env.home, env.run_dir, insecure=insecure)
     else:
         sentences.append(f"Docker Engine: {found.host} answers already (version {found.version}).")

@@ -11,7 +11,7 @@ from typing import IO
 
 from imageyard.env import Env
 from imageyard.supervisor import services
-from imageyard.supervisor.child import Child, PartError
+from imageyard.supervisor.child import Child, PartError, rotate
 from imageyard.supervisor.parts import Part, make_private
 from imageyard.supervisor.plan import Plan, make_plan
 from imageyard.supervisor.ports import http_status
@@ -21,6 +21,7 @@ from imageyard.supervisor.watched import Watched
 START_TIMEOUT_S = 120.0
 # What a worker may take beyond its drain time to write down what it hands back.
 DRAIN_EXTRA_S = 15.0
+ROTATE_EVERY_S = 60.0
 
 
 class Supervisor:
@@ -40,6 +41,7 @@ class Supervisor:
         self.preparation: Child | None = None
         self.hurry = threading.Event()
         self._lock: IO[str] | None = None
+        self._rotate_at = 0.0
 
     def start(self) -> None:
         """Start what is missing, all at once as far as it can be, and return when it answers.
@@ -76,7 +78,11 @@ class Supervisor:
         self.terminal.say(f"Imageyard runs: {self.env.url} (started in {time.monotonic() - began:.1f} s).")
 
     def watch(self) -> None:
-        """Look after the children once."""
+        """Look after the children once; called every moment."""
+        if time.monotonic() > self._rotate_at:
+            self._rotate_at = time.monotonic() + ROTATE_EVERY_S
+            for child in (*(part.child for part in self.parts), *(one.child for one in self.services.values())):
+                rotate(child.log)
         for service in self.services.values():
             service.look()
         for part in self.parts:

@@ -9,8 +9,11 @@ import time
 from pathlib import Path
 
 # A line that begins with its level (uvicorn), or with a time and then its level (ours, Celery's).
-_LEVEL = re.compile(r"^(?:\S+ \S+ |\[[^\]]*)?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+_LEVEL = re.compile(r"^(?:(?:\S+ ){0,2}\[?|\[[^\]]*)(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b", re.IGNORECASE)
 _LOUD = ("WARNING", "ERROR", "CRITICAL")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Somebody asked for a page that is not there, or may not see it: their browser says so, no operator has to.
+_QUIET = re.compile(r"WARNING +django\.request: (Not Found|Forbidden|Unauthorized|Bad Request|Method Not Allowed)")
 
 
 class Terminal:
@@ -43,9 +46,9 @@ class LoudLines:
 
     def pick(self, line: str) -> bool:
         """Whether the next line of the log is shown. A line without a level goes with the one before it."""
-        level = _LEVEL.match(line)
+        level = _LEVEL.match(_COLOUR.sub("", line))
         if level is not None:
-            self._in_loud = level[1] in _LOUD
+            self._in_loud = level[1].upper() in _LOUD and _QUIET.search(line) is None
         elif line.startswith("Traceback (most recent call last)"):
             self._in_loud = True
         return self._in_loud and bool(line.strip())

@@ -20,8 +20,12 @@ ValueError: no
 [config]
 Traceback (most recent call last):
 ERROR:    Exception in ASGI application
+2026-01-02 03:04:05 [info     ] a build started
+\x1b[2m2026-01-02 03:04:05\x1b[0m [\x1b[33mwarning  \x1b[0m] a lease was lost
+2026-01-02 03:04:05,678 WARNING django.request: Not Found: /favicon.ico
+2026-01-02T03:04:05Z [error    ] a build was lost
 """
-SHOWN = [2, 3, 4, 5, 6, 8, 11, 12]
+SHOWN = [2, 3, 4, 5, 6, 8, 11, 12, 14, 16]
 
 
 @pytest.mark.parametrize("number", range(len(LOG.splitlines())))
