@@ -119,7 +119,7 @@ class StepProgress:
     id: str
     current: int
     total: int
-    done: bool
+    completed: bool
 
 
 @dataclass(frozen=True, slots=True)

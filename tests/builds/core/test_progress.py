@@ -112,8 +112,8 @@ def test_it_announces_a_vertex_before_anything_else_and_its_inputs_before_it():
 def test_it_tells_bytes_sent_and_layers_pushed():
     events = [event for event in read(recorded("push-ok"))[0] if isinstance(event, StepProgress)]
     pushed = [event for event in events if event.id == "pushing layer 83f9af830492"]
-    assert (pushed[1].current, pushed[1].total, pushed[1].done) == (41984, 1982452, False)
-    assert pushed[-1].done
+    assert (pushed[1].current, pushed[1].total, pushed[1].completed) == (41984, 1982452, False)
+    assert pushed[-1].completed
     assert "transferring context:" in {event.id for event in events}
 
 
