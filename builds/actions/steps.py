@@ -35,3 +35,10 @@ def describe_steps(run: Run, facts: Mapping[int, Mapping[str, Any]]) -> None:
     """Add what the metadata file told: `{index: {"dockerfile_line": 7, "layer_bytes": 1024}}`."""
     for index, fields in facts.items():
         Step.objects.filter(build_id=run.build_id, attempt=run.attempt, index=index).update(**fields)
+
+
+def count_lines(build_id: int, attempt: int, totals: Mapping[int, tuple[int, int]]) -> None:
+    """Correct the sums of a dead attempt's steps: `{index: (lines, bytes)}`, as its log was found."""
+    for index, (lines, size_bytes) in totals.items():
+        rows = Step.objects.filter(build_id=build_id, attempt=attempt, index=index)
+        rows.update(lines=lines, size_bytes=size_bytes)

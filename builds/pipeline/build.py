@@ -104,17 +104,23 @@ def _write_down(job: Job, steps: BuildkitSteps, facts: BuildFacts) -> None:
         for w in steps.book.warnings
     ]
     job.note(
-        digest=facts.digest,
+        digest=facts.digest or "",
         base_images=[{"name": i.name, "digest": i.digest, "platform": i.platform} for i in facts.base_images],
         warnings=[*job.build.warnings, *_unique(warnings)],
         steps_total=sum(not step.internal for step in steps.book.steps),
     )
-    described = {}
-    for step in steps.book.steps:
-        line, layer = facts.step_lines.get(step.vertex), facts.layer_bytes.get(step.vertex)
-        if line or layer:
-            described[step.index + steps.offset] = {"dockerfile_line": line, "layer_bytes": layer}
-    describe_steps(job.run, described)
+    told = facts.step_facts
+    describe_steps(
+        job.run,
+        {
+            step.index + steps.offset: {
+                "dockerfile_line": told[step.vertex].first_line,
+                "layer_bytes": told[step.vertex].size_bytes or None,
+            }
+            for step in steps.book.steps
+            if step.vertex in told
+        },
+    )
 
 
 def _unique(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,29 +6,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import redis
-import structlog
 from django.conf import settings
 from django.utils import timezone
 
 from builds.actions import runs
 from builds.actions.runs import Run
-from builds.actions.steps import save_steps
+from builds.actions.steps import count_lines, save_steps
 from builds.core.errors import BuildError, Stopped
+from builds.core.states import RUNNING
 from builds.logs.archive import archive_log
 from builds.logs.salvage import salvage
+from builds.logs.stream import connect
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
 from lib.redact import Redactor
 
-log = structlog.get_logger(__name__)
 Say = Callable[[bytes | str], None]
-
-
-def redis_client() -> redis.Redis:
-    """A Redis that is given up on quickly: live tails are a nicety, the database has the log."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=1.0)
 
 
 def secrets_of(build: Build) -> list[str]:
@@ -47,7 +41,7 @@ class Logbook:
             run.build_id,
             run.attempt,
             store=DatabaseFrames(),
-            redis=redis_client(),
+            redis=connect(settings.REDIS_URL),
             redactor=Redactor(secrets_of(build)),
             cap_bytes=settings.LOG_CAP_BYTES,
         )
@@ -165,9 +159,10 @@ def step_payload(row: Step) -> dict[str, Any]:
 
 def archive_attempt(build_id: int, attempt: int) -> None:
     """Save what a dead attempt's Redis tail still holds, then make its frames one object. Again does nothing."""
-    store = DatabaseFrames()
-    try:
-        salvage(build_id, attempt, store=store, redis=redis_client())
-    except redis.RedisError as error:
-        log.warning("the tail of a log could not be looked at", build=build_id, attempt=attempt, error=str(error))
-    archive_log(build_id, attempt, store=store)
+    build = Build.objects.filter(pk=build_id).first()
+    if build is None or (build.attempt == attempt and build.state in RUNNING):
+        return
+    store = DatabaseFrames(fenced=False)
+    totals = salvage(build_id, attempt, store=store, redis=connect(settings.REDIS_URL))
+    count_lines(build_id, attempt, {step: (total.lines, total.size_bytes) for step, total in totals.items()})
+    archive_log(build_id, attempt, store=store, clipped=build.log_clipped if build.attempt == attempt else "")
