@@ -77,7 +77,7 @@ class State:
     asked: list[tuple[str, str]] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     refuse_tags: set[str] = field(default_factory=set)  # puts of these tags answer 403
-    put_faults: dict[str, list[int]] = field(default_factory=dict)  # tag → statuses of its next puts
+    put_faults: dict[str, list[int]] = field(default_factory=dict)  # tag → statuses of its next puts, 201: it works
     on_put: Callable[[str], None] | None = None
     deletes_tags: bool = True
     auth: str = ""  # "", "basic" or "bearer"
@@ -98,6 +98,7 @@ class State:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out separately, and nobody should wait 40 ms for an ACK
     state: ClassVar[State]
 
     def log_message(self, *args: object) -> None:
@@ -244,8 +245,9 @@ class Handler(BaseHTTPRequestHandler):
     def manifest(self, repository: str, reference: str) -> None:
         state = self.state
         if self.command == "PUT":
-            if state.put_faults.get(reference):
-                return self.answer(state.put_faults[reference].pop(0))
+            fault = state.put_faults[reference].pop(0) if state.put_faults.get(reference) else 201
+            if fault != 201:
+                return self.answer(fault)
             if reference in state.refuse_tags:
                 return self.refuse(403, "DENIED", "requested access to the resource is denied")
             return self.answer(201, Docker_Content_Digest=self.store(repository, reference))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from registry.client.client import Deletion, RegistryClient
 from registry.core.errors import RegistryError
@@ -21,15 +21,18 @@ def put_tags(
     manifest: Manifest,
     tags: Sequence[str],
     previous: Mapping[str, str | None],
+    *,
+    wait_back: Callable[[float], None] = time.sleep,
 ) -> Publication:
     """Put `manifest` under every one of `tags`, or leave them as they were.
 
     `previous` says where the caller last put each tag (digest, or None), so that a publication that died half-way can
     be carried out again. Hold the repository's publish lock: it takes at most 70 s, and a second for each tag.
     Never raises `RegistryError`: it is in the outcome, with the tags that could not be taken back. Doing it twice
-    ends in the same state. What the client's `wait` raises goes through, after the tags were taken back.
+    ends in the same state. What the client's `wait` raises goes through, after the tags were taken back: whoever
+    stops a build does not stop that, so it waits with `wait_back`.
     """
-    forth = client.within(FORTH_S)
+    forth, back = client.within(FORTH_S), client.within(FORTH_S + BACK_S, wait=wait_back)
     try:
         steps, old = _look(forth, repository, manifest, tags, previous)
     except RegistryError as error:
@@ -40,11 +43,11 @@ def put_tags(
         except RegistryError as error:
             # A refusal moved nothing. A broken answer may have come after the tag moved: that one goes back too.
             doubtful = steps[: position + 1] if error.retryable else steps[:position]
-            back, stuck = _take_back(client, repository, doubtful, old)
-            return Publication(manifest.digest, taken_back=back, stuck=stuck, error=error)
+            taken_back, stuck = _take_back(back, repository, doubtful, old)
+            return Publication(manifest.digest, taken_back=taken_back, stuck=stuck, error=error)
         except BaseException:
             # Somebody stopped the build while its tags were moving: none of them stays moved.
-            _take_back(client, repository, steps[: position + 1], old)
+            _take_back(back, repository, steps[: position + 1], old)
             raise
     return Publication(manifest.digest, tags=tuple(step.tag for step in steps))
 
@@ -71,8 +74,6 @@ def _look(
 def _take_back(
     client: RegistryClient, repository: str, steps: Sequence[TagStep], old: Mapping[str, Manifest]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    # Whoever stops a build does not stop this: it puts right what the build began.
-    client = client.within(BACK_S, wait=time.sleep)
     back: list[str] = []
     stuck: list[str] = []
     for step in steps:

@@ -10,6 +10,7 @@ import pytest
 from registry.client import Manifest, RegistryClient, put_tags
 from tests.fake_registry import FakeRegistry
 from tests.images import Pusher, make_image
+from tests.registry.conftest import Pauses
 
 NEW, OLD, OLDER = make_image("new").manifest, make_image("old").manifest, make_image("older").manifest
 Connect = Callable[..., RegistryClient]
@@ -54,7 +55,7 @@ def test_it_leaves_everything_as_it_was_when_a_tag_is_refused(fake: FakeRegistry
 def test_it_takes_back_a_tag_whose_answer_got_lost(fake: FakeRegistry, connect: Connect) -> None:
     """A proxy that answers 502 after the registry moved the tag: for all we know it was moved."""
     hold(fake, "moved502/app", latest=OLD)
-    outcome = put_tags(connect(fake.host), "moved502/app", NEW, ["latest"], {})
+    outcome = put_tags(connect(fake.host), "moved502/app", NEW, ["latest"], {}, wait_back=Pauses())
     # Here the way back is answered with 502 as well, though it was carried out: nobody knows.
     assert outcome.stuck == ("latest",)
     assert tags_of(fake, "moved502/app") == {"latest": "old"}
@@ -69,7 +70,7 @@ def test_it_says_which_tags_could_not_be_taken_back(fake: FakeRegistry, connect:
         fake.state.refuse_tags = {"latest", "v2"} if tag == "v1" else set()
 
     fake.state.on_put = on_put
-    outcome = put_tags(connect(fake.host), "acme/web", NEW, ["latest", "v1", "v2"], {})
+    outcome = put_tags(connect(fake.host), "acme/web", NEW, ["latest", "v1", "v2"], {}, wait_back=Pauses())
     assert not outcome.ok
     assert outcome.stuck == ("latest",)
     assert outcome.taken_back == ("v1",)
