@@ -29,6 +29,8 @@ def worker(env: Env, environ: Mapping[str, str]) -> Child:
     """The builds: a Celery worker with one process for each slot."""
     argv = [sys.executable, "-m", "celery", "-A", "imageyard", "worker", "--pool", "prefork"]
     argv += ["--concurrency", str(env.slots), "-O", "fair", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
+    # What makes this process a worker: it reports itself, dies as a whole, drains. Web and beat do not load it.
+    argv += ["--include", "builds.worker"]
     # Workers find their work in the database, not in each other.
     argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return Child("worker", argv, log=env.home / "log" / "worker.log", env=environ, cwd=CHECKOUT)

@@ -186,7 +186,7 @@ class Supervisor:
             self.waiting.for_(missing)
             if time.monotonic() > deadline:
                 raise PartError(f"Gave up after {START_TIMEOUT_S:.0f} s of waiting for {missing}. {self._logs()}")
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def _missing(self) -> str:
         """What does not answer yet, for the line of progress; empty when all do."""

@@ -12,8 +12,9 @@ from pathlib import Path
 _LEVEL = re.compile(r"^(?:(?:\S+ ){0,2}\[?|\[[^\]]*)(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b", re.IGNORECASE)
 _LOUD = ("WARNING", "ERROR", "CRITICAL")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# Somebody asked for a page that is not there, or may not see it: their browser says so, no operator has to.
-_QUIET = re.compile(r"WARNING +django\.request: (Not Found|Forbidden|Unauthorized|Bad Request|Method Not Allowed)")
+# Somebody asked for a page that is not there, or may not see it: their browser says so, no operator has to. /readyz
+# tells its own reader.
+_QUIET = re.compile(r"WARNING +django\.request: |ERROR +django\.request: Service Unavailable: /readyz")
 
 
 class Terminal:
