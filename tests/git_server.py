@@ -51,7 +51,7 @@ class GitRepo:
     def url(self) -> str:
         return f"file://{self.bare}"
 
-    def commit(self, files: dict[str, str | bytes], message: str = "change", branch: str = "main", push: bool = True) -> str:
+    def commit(self, files: dict[str, str | bytes], message: str = "change", branch: str = "main") -> str:
         """Write `files`, commit everything to `branch`, push it, and return the commit's name."""
         if git(self.work, "branch", "--show-current") != branch:
             known = git(self.work, "branch", "--list", branch)
@@ -62,8 +62,7 @@ class GitRepo:
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         git(self.work, "add", "-A")
         git(self.work, "commit", "-q", "--allow-empty", "-m", message)
-        if push:
-            self.push(branch)
+        self.push(branch)
         return self.head()
 
     def head(self) -> str:
@@ -107,12 +106,16 @@ def git_repo(git_root: Path) -> GitRepo:
 
 @dataclass
 class GitHTTP:
-    """`login` asks for that user and password; `answer` replaces the answer to the paths it gives one for."""
+    """`login` asks for that user and password; `answer` replaces the answer where it returns True.
+
+    `only_v0` makes it a server from before protocol version 2, which gives out only what a ref points at.
+    """
 
     url: str
     root: Path
     login: tuple[str, str] | None = None
     answer: Callable[[BaseHTTPRequestHandler], bool] | None = None
+    only_v0: bool = False
     seen: list[tuple[str, str]] = field(default_factory=list)
     """(path, Authorization header) of every request."""
 
@@ -148,7 +151,7 @@ class _Backend(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 — the name that the base class looks for
 
     def log_message(self, *_args: object) -> None:
         pass
@@ -188,7 +191,7 @@ class _Backend(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": "" if self.server.config.only_v0 else self.headers.get("Git-Protocol", ""),
             "REMOTE_ADDR": "127.0.0.1",
         }
         out = subprocess.run(["git", "http-backend"], input=body, env=env, capture_output=True, check=False).stdout

@@ -38,7 +38,7 @@ class Asked:
 
     @property
     def server(self) -> str:
-        return _FORGES.get(self.url.host, self.url.host) or "The folder"
+        return _FORGES.get(self.url.host, self.url.host) or "The worker"
 
     @property
     def repository(self) -> str:
@@ -111,7 +111,7 @@ def explain_git_failure(stderr: str, asked: Asked) -> BuildError:
     for pattern, explain in _TABLE:
         if pattern.search(text):
             return explain(asked)
-    return source_error(f"Git could not fetch {asked.repository} from {asked.server}: {last_words(stderr)}")
+    return source_error(f"Git could not fetch {asked.url.place}: {last_words(stderr)}")
 
 
 def is_missing_ref(stderr: str) -> bool:
@@ -204,9 +204,9 @@ def _denied_key(asked: Asked) -> BuildError:
 
 def _host_key_changed(asked: Asked) -> BuildError:
     return source_error(
-        f"The host key of {asked.url.host} has changed since it was trusted, so nothing was sent to it. Either the server "
-        "was set up anew or somebody stands in between. Ask its owner for the new fingerprint, then trust that one in "
-        "the source's settings."
+        f"The host key of {asked.url.host} has changed since it was trusted, so nothing was sent to it. Either the "
+        "server was set up anew or somebody stands in between. Ask its owner for the new fingerprint, then trust "
+        "that one in the source's settings."
     )
 
 
@@ -256,28 +256,29 @@ _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
         "server.", retryable=True)),
     (r"returned error: 4\d\d|returned error: 3\d\d", _says(
         "{server} refused the request for {repository}. Check the clone URL.")),
-    (r"could not resolve host|name or service not known|temporary failure in name resolution|could not resolve hostname",
+    (r"could not resolve host|name or service not known|temporary failure in name resolution",
      _says("The name {host} could not be looked up. Check the clone URL, or try again when the network is back.",
            retryable=True)),
-    (r"connection refused", _says(
-        "{host} refuses connections on port {port}. The server is down, or the clone URL names the wrong port.",
-        retryable=True)),
     (r"timed out|timeout was reached|operation too slow|less than \d+ bytes/sec|connection to .* timed out", _says(
         "{host} did not answer in time. If this happens again, look at the state of that server.", retryable=True)),
     (r"no route to host|network is unreachable", _says(
         "No network leads from the worker to {host}. The build tries again; its administrator can tell more.",
         retryable=True)),
-    (r"ssl|certificate|gnutls_handshake|tls", _says(
+    (r"connection refused|failed to connect|couldn't connect to server", _says(
+        "{host} takes no connections on port {port}. The server is down, or the clone URL names the wrong port.",
+        retryable=True)),
+    (r"\bssl\b|certificate|gnutls|\btls\b", _says(
         "The certificate of {host} is not trusted here, or it speaks no TLS on port {port}. Use the server's right "
         "address, or have its authority added to the worker's certificates.")),
     (r"dubious ownership", _says("The folder {repository} belongs to another user of this server.")),
-    ((r"dumb http|not valid: is this a git repository|does not appear to be a git repository|not a git repository|"
+    ((r"dumb http|is this a git repository|does not appear to be a git repository|not a git repository|"
      r"valid 'git'? ?repository|invalid content-type|protocol error|bad line length character|not a valid git"), _says(
         "There is no Git repository at {repository} on {server}. Check the clone URL.")),
-    ((r"early eof|hung up unexpectedly|unexpected disconnect|connection reset|connection was reset|rpc failed|broken pipe|"
-     r"connection closed|kex_exchange_identification|empty reply from server|recv failure|send failure|"
+    ((r"early eof|hung up unexpectedly|unexpected disconnect|connection reset|connection was reset|rpc failed|"
+     r"broken pipe|connection closed|kex_exchange_identification|empty reply from server|recv failure|send failure|"
      r"transfer closed|unexpectedly closed|curl 18|curl 56|curl 92"), _says(
         "The connection to {server} broke while {repository} was fetched. The build tries again.", retryable=True)),
+    (r"could not read from remote repository|correct access rights", _not_found),
     (r"index-pack|inflate|fsck|bad pack|corrupt|invalid object|unresolved deltas", _says(
         "{server} sent damaged data for {repository}. Run `git fsck` on the repository there.")),
 )  # fmt: skip

@@ -137,7 +137,7 @@ class _Job:
             if listing.submodules and depth == 0:
                 self._warn(f"{len(listing.submodules)} submodules stay empty: the source does not ask for them.")
             return
-        for submodule in submodules_of(remote, tree, listing, self._warn):
+        for submodule in submodules_of(remote, listing, self._warn):
             if depth >= MAX_DEPTH:
                 raise BuildError(ErrorKind.LIMIT, f"Submodules are nested more than {MAX_DEPTH} deep.")
             place = place_of(tree, submodule.path)

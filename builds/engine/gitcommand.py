@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import git
 
@@ -26,6 +26,8 @@ _NETWORK = frozenset({"fetch", "ls-remote"})
 _ANSWER_S = 50.0
 _COUNTER_S = 1.0
 _MAX_LINE = 4096
+# Become sentences if they matter; where the next attempt succeeds they would only frighten.
+_FAILURES = (b"fatal:", b"error:")
 _ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MAX_OUTPUT = 64 * 1024 * 1024
 
@@ -89,6 +91,10 @@ class GuardedGit(git.Git):
             raise GitFailed(name, done.returncode, self._masked(done))
         return bytes(out.data)
 
+    def ls_remote(self, *args: Any, **kwargs: Any) -> bytes:
+        """GitPython's own, which refuses options and URLs that run programs."""
+        return cast("bytes", super().ls_remote(*args, **kwargs))
+
     def at(self, git_dir: Path, work_tree: Path | None = None) -> GuardedGit:
         """The same Git for one repository. (GitPython forgets such options after one command.)"""
         tree = {"work_tree": str(work_tree)} if work_tree is not None else {}
@@ -142,7 +148,7 @@ class _Progress:
         for piece in pieces:
             # What a server says may hold escape codes; a log keeps its own colours only.
             text = _ESCAPES.sub(b"", piece).rstrip()
-            if not text:
+            if not text or text.startswith(_FAILURES):
                 continue
             if piece.endswith(b"\n"):
                 self._log(text + b"\n")

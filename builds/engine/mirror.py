@@ -76,9 +76,11 @@ class Mirror:
         except GitFailed as failed:
             if not is_broken_mirror(failed.stderr):
                 raise
-            self.git.say("The worker's copy of the repository is damaged; it is fetched anew.")
+            sha256 = "server sha256" in failed.stderr
+            if not sha256:
+                self.git.say("The worker's copy of the repository is damaged; it is fetched anew.")
             remove(self.path)
-            self._create(commit, sha256="server: sha256" in failed.stderr)
+            self._create(commit, sha256=sha256)
             return self._obtain(ref, commit, tags=tags)
 
     def _create(self, commit: str | None, *, sha256: bool = False) -> None:

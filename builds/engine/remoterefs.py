@@ -33,7 +33,7 @@ class RemoteRefs:
 
 def read_refs(git: GuardedGit) -> RemoteRefs:
     """Ask for HEAD, branches and tags; see git-ls-remote(1) for the shape of the answer."""
-    out = git.ls_remote("--symref", "--", git.environment_of_git.url.text, "HEAD", "refs/heads/*", "refs/tags/*")
+    out: bytes = git.ls_remote("--symref", "--", git.environment_of_git.url.text, "HEAD", "refs/heads/*", "refs/tags/*")
     default, commits = None, dict[str, str]()
     for line in out.decode("utf-8", "replace").splitlines():
         value, _, name = line.partition("\t")

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path, PurePosixPath
-
-from git.config import GitConfigParser
 
 from builds.core.cloneurl import over_https, parse_clone_url, resolve_relative, split_credentials
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.gitfailure import source_error
 from builds.engine.gitenv import Remote
-from builds.engine.worktree import Listing, read_inside
+from builds.engine.worktree import Listing
 
 MAX_DEPTH = 8
 MAX_COUNT = 200
-_GITMODULES = b".gitmodules"
-_MAX_GITMODULES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +29,16 @@ class Submodule:
     commit: str
 
 
-def submodules_of(remote: Remote, tree: Path, listing: Listing, warn: Callable[[str], None]) -> list[Submodule]:
+def submodules_of(remote: Remote, listing: Listing, warn: Callable[[str], None]) -> list[Submodule]:
     """The submodules of a commit. Those without an address get a warning, a path out of the tree is refused."""
-    if not listing.submodules:
-        return []
     if len(listing.submodules) > MAX_COUNT:
         raise BuildError(ErrorKind.LIMIT, f"The repository has more than {MAX_COUNT} submodules.")
-    urls = _read_urls(read_inside(tree, _GITMODULES, _MAX_GITMODULES))
     found = []
     for path, commit in sorted(listing.submodules.items()):
-        if path not in urls:
+        if path not in listing.submodule_urls:
             warn(f"The submodule folder `{path}` stays empty: `.gitmodules` has no address for it.")
             continue
-        found.append(Submodule(path, _remote(remote, urls[path]), commit))
+        found.append(Submodule(path, _remote(remote, listing.submodule_urls[path]), commit))
     return found
 
 
@@ -67,17 +59,3 @@ def _remote(remote: Remote, address: str) -> Remote:
     if url.same_server(base):
         return replace(remote, url=url.text)
     return remote.without_credentials(url.text)
-
-
-def _read_urls(content: bytes) -> dict[str, str]:
-    """Path → URL of a `.gitmodules`, see gitmodules(5). Includes are not followed."""
-    parser = GitConfigParser(BytesIO(content), read_only=True, merge_includes=False)
-    try:
-        sections = [dict(parser.items(section)) for section in parser.sections() if section.startswith("submodule ")]
-    except Exception as error:  # GitPython raises what configparser, its own reader and the decoding raise
-        raise source_error("The file `.gitmodules` cannot be read. Check it with `git submodule status`.") from error
-    return {
-        str(section["path"]).rstrip("/"): str(section["url"])
-        for section in sections
-        if section.get("path") and section.get("url")
-    }

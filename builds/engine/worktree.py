@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from builds.core.gitfailure import source_error
+from builds.core.refnames import quoted
 from builds.engine.gitcommand import GitFailed, GuardedGit
 from builds.engine.mirror import TAGS, Found, Mirror
 from builds.engine.workspace import remove
 
+_GITMODULES = b".gitmodules"
 _SUBMODULE = "160000"
 _FILES = frozenset({"100644", "100755"})
 _LFS_SIGN = b"version https://git-lfs.github.com/spec/v1\n"
@@ -23,10 +26,11 @@ _README_BYTES = 256 * 1024
 
 @dataclass
 class Listing:
-    """What the commit holds, from the index of its work tree: `submodules` is path → commit."""
+    """What the commit holds: `submodules` is path → commit, `submodule_urls` path → URL as `.gitmodules` has it."""
 
     files: list[bytes] = field(default_factory=list)
     submodules: dict[str, str] = field(default_factory=dict)
+    submodule_urls: dict[str, str] = field(default_factory=dict)
 
 
 def fill(mirror: Mirror, found: Found, tree: Path) -> Listing:
@@ -38,7 +42,7 @@ def fill(mirror: Mirror, found: Found, tree: Path) -> Listing:
     index = tree.parent / f"{tree.name}.index"
     try:
         _read_tree(mirror.git, mirror.path, found.tree, tree, index)
-        return _list(mirror.git, mirror.path, index)
+        return _list(mirror.git, mirror.path, index, found.tree)
     finally:
         index.unlink(missing_ok=True)
 
@@ -67,7 +71,7 @@ def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> 
     _read_tree(git, git_dir, found.tree, tree, git_dir / "index")
     if git.at(git_dir).rev_parse("HEAD").decode().strip() != found.commit:
         raise source_error(f"The work tree is not at commit {found.commit[:7]}. Build again.")
-    return _list(git, git_dir, git_dir / "index")
+    return _list(git, git_dir, git_dir / "index", found.tree)
 
 
 def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index: Path) -> None:
@@ -75,18 +79,19 @@ def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index
     try:
         git.at(git_dir, tree).read_tree("-m", "-u", tree_name, env=env)
     except GitFailed as failed:
-        if "invalid path" not in failed.stderr:
+        refused = re.search(r"invalid path '(?P<path>.*)'", failed.stderr)
+        if refused is None:
             raise
         raise source_error(
-            "The commit holds a file name that Git refuses to write (such as `.git` or `..`). "
-            "Remove it from the repository."
+            f"Git does not write {quoted(refused['path'])}: names such as `.git` and links such as `.gitmodules` are not "
+            "allowed in a repository. Remove it there."
         ) from failed
     # The index is what was written; its tree is the commit's, or something else was built than what the label says.
     if git.at(git_dir).write_tree(env=env).decode().strip() != tree_name:
         raise source_error("The work tree does not hold what the commit holds. Build again.")
 
 
-def _list(git: GuardedGit, git_dir: Path, index: Path) -> Listing:
+def _list(git: GuardedGit, git_dir: Path, index: Path, tree_name: str) -> Listing:
     listing = Listing()
     out = git.at(git_dir).ls_files("--stage", "-z", env={"GIT_INDEX_FILE": str(index)})
     for entry in out.split(b"\0"):
@@ -96,7 +101,30 @@ def _list(git: GuardedGit, git_dir: Path, index: Path) -> Listing:
             listing.submodules[os.fsdecode(path)] = words[1]
         elif words and words[0] in _FILES:
             listing.files.append(path)
+    # A `.gitmodules` that is a link is no file in the index, and so is not followed.
+    if listing.submodules and _GITMODULES in listing.files:
+        listing.submodule_urls = _submodule_urls(git, git_dir, f"{tree_name}:{os.fsdecode(_GITMODULES)}")
     return listing
+
+
+def _submodule_urls(git: GuardedGit, git_dir: Path, blob: str) -> dict[str, str]:
+    """Path → URL of a `.gitmodules`, see gitmodules(5), read by Git and without what it may include."""
+    try:
+        out = git.at(git_dir).config(
+            "-z", "--no-includes", f"--blob={blob}", "--get-regexp", r"^submodule\..*\.(path|url)$"
+        )
+    except GitFailed as failed:
+        if failed.returncode == 1:  # nothing matches
+            return {}
+        raise source_error("The file `.gitmodules` cannot be read. Check it with `git submodule status`.") from failed
+    sections: dict[str, dict[str, str]] = {}
+    for entry in out.split(b"\0"):
+        key, newline, value = os.fsdecode(entry).partition("\n")
+        if newline:
+            section, _, name = key.rpartition(".")
+            sections.setdefault(section, {})[name] = value
+    found = [values for values in sections.values() if {"path", "url"} <= values.keys()]
+    return {values["path"].rstrip("/"): values["url"] for values in found}
 
 
 def count_lfs_pointers(tree: Path, listing: Listing) -> int:
