@@ -119,7 +119,7 @@ class DatabaseFrames:
         which = Q(pk__in=[])
         for step, seqs in by_step.items():
             which |= Q(step_index=step, seq__in=seqs)
-        rows = self._rows(build_id, attempt).filter(which).values_list("step_index", "seq", "data")
+        rows = self._rows(build_id, attempt).filter(which).order_by().values_list("step_index", "seq", "data")
         with _reachable():
             found = {(step, seq): bytes(data) for step, seq, data in rows}
         return [found[key] for key in wanted] if len(found) == len(wanted) else None
