@@ -72,7 +72,7 @@ def _demo(supervisor: Supervisor) -> None:
     supervisor.terminal.say(answer.page.strip(), who="image")
     say(f"{PRIVATE_FILE} is not in it: .dockerignore kept it out.")
     say(f"From the push to the answer: {time.monotonic() - began:.1f} s.")
-    say(f"The build's page: {env.url}/{NAME}/builds/{build['number']}/")
+    say(f"The build's page: {build['url']}")
     if not supervisor.login:
         say("Log in as `admin`. The password was shown on the first start; `manage.py changepassword admin` sets one.")
 

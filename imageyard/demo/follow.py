@@ -53,10 +53,13 @@ class Follower:
             self._say_state(message)
             for step in message["steps"]:
                 self._step(step)
+                self._fetch(step["index"], step["lines"])
         elif kind == "step":
-            self._step(message.get("step_state") or message)
+            self._step(message)
         elif kind == "log":
             self._log(message["step"], message["first_line"], message["lines"])
+        elif kind == "more":
+            self._fetch(message["step"], message["lines"])
         elif kind == "state":
             self._say_state(message)
         elif kind == "end":
@@ -72,10 +75,12 @@ class Follower:
             self._state = state
             self._out(f"── {state}{': ' + message['sentence'] if message.get('sentence') else ''}")
 
-    def _step(self, step: dict[str, Any]) -> None:
-        self._names[step["index"]] = step["name"]
-        if step.get("state") in ("running", "") and step["index"] not in self._printed:
-            self._head(step["index"])
+    def _step(self, message: dict[str, Any]) -> None:
+        index = message.get("index", message.get("step"))
+        if isinstance(index, int) and message.get("name"):
+            self._names[index] = message["name"]
+            if message.get("state") == "running" and index not in self._printed:
+                self._head(index)
 
     def _log(self, step: int, first_line: int, lines: list[str]) -> None:
         printed = self._printed.get(step, 0)
