@@ -1,7 +1,88 @@
-"""The API's one object: which routers it is made of."""
+"""The API: its routers, and how everything that goes wrong becomes a problem document with a sentence."""
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
+from http import HTTPStatus
+from typing import Any
 
-api = NinjaAPI(title="Imageyard", version="1", urls_namespace="api", docs_url="docs")
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from accounts.api_auth import api_auth
+from builds.actions import NothingMatches, RulesRefused
+from builds.api import builds, repositories
+from builds.api.shapes import verdict_out
+from builds.logs.frames import StoreUnavailable
+from lib.problems import problem
+from lib.refusal import Code, Refused
+
+api = NinjaAPI(
+    title="Imageyard",
+    version="1",
+    description="Automated container image builds on one's own servers.",
+    urls_namespace="api",
+    auth=api_auth,
+)
+api.add_router("", repositories.router)
+api.add_router("", builds.router)
+
+_STATUS: dict[Code, HTTPStatus] = {
+    "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "forbidden": HTTPStatus.FORBIDDEN,
+    "conflict": HTTPStatus.CONFLICT,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+@api.exception_handler(Refused)
+def refused(_request: HttpRequest, error: Refused) -> HttpResponse:
+    more: dict[str, Any] = {}
+    if isinstance(error, NothingMatches):
+        more["verdicts"] = [verdict_out(verdict) for verdict in error.verdicts]
+    if isinstance(error, RulesRefused):
+        more["problems"] = [
+            {"rule": index, "field": found.field, "message": found.message}
+            for index, problems in sorted(error.problems.items())
+            for found in problems
+        ]
+    return problem(_STATUS[error.code], error.sentence, **more)
+
+
+@api.exception_handler(ValidationError)
+def invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    wrong = [{"where": ".".join(map(str, found["loc"][1:])), "message": found["msg"]} for found in error.errors]
+    first = f"{wrong[0]['where']}: {wrong[0]['message']}" if wrong else "the body is not what this call takes"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The request was not understood: {first}.", problems=wrong)
+
+
+@api.exception_handler(AuthenticationError)
+def unknown(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    sentence = (
+        "Send an API token: `Authorization: Bearer <token>`. The one that was sent is unknown, expired or revoked."
+    )
+    answer = problem(HTTPStatus.UNAUTHORIZED, sentence)
+    answer["WWW-Authenticate"] = 'Bearer realm="Imageyard"'
+    return answer
+
+
+@api.exception_handler(Http404)
+def missing(_request: HttpRequest, error: Http404) -> HttpResponse:
+    return problem(HTTPStatus.NOT_FOUND, str(error) or "There is nothing here.")
+
+
+@api.exception_handler(PermissionDenied)
+def forbidden(_request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    return problem(HTTPStatus.FORBIDDEN, str(error) or "You may not do that.")
+
+
+@api.exception_handler(StoreUnavailable)
+def unavailable(_request: HttpRequest, _error: StoreUnavailable) -> HttpResponse:
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The log cannot be read just now; ask again in a moment.")
+
+
+@api.exception_handler(HttpError)
+def http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem(error.status_code, str(error))

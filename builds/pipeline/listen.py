@@ -40,8 +40,9 @@ class BuildkitSteps:
         self._take(self._parser.feed(chunk))
 
     def close(self) -> None:
-        """The stream ended."""
+        """The stream ended. A step that never said how it ended was cut off with it."""
         self._take(self._parser.close())
+        self._save(dict.fromkeys(self.book.close()))
 
     def _take(self, events: list[progress.Event]) -> None:
         changed: dict[int, None] = {}

@@ -1,0 +1,151 @@
+"""The API's repositories: making, listing, linking a source, rules and their tester, tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from ninja import Router, Status
+
+from accounts.models import Role
+from builds.actions import RuleDraft, SourceDraft, save_rules, save_source
+from builds.api.schemas import (
+    CredentialIn,
+    Page,
+    RepositoryIn,
+    RepositoryOut,
+    RuleIn,
+    RuleOut,
+    RulesTestIn,
+    RulesTestOut,
+    SourceIn,
+    SourceOut,
+    TagOut,
+)
+from builds.api.shapes import repository_out, rule_out, source_out, tag_out, verdict_out
+from builds.core.plan import evaluate, find_collisions
+from builds.core.rules import Ref, RuleSpec
+from builds.models import Source
+from builds.reading import last_builds, rules_of
+from builds.views.lookup import find_repository, find_source, person
+from lib.paging import USUAL, page
+from registry.actions import create_repository
+from registry.models import Repository, Tag
+
+router = Router(tags=["repositories"])
+R = "/repositories/{namespace}/{name}"
+
+
+@router.post("/repositories", response={201: RepositoryOut})
+def create(request: HttpRequest, body: RepositoryIn) -> Any:
+    """Make an image repository. An administrator's call makes the namespace too where it is new."""
+    repository = create_repository(
+        person(request), body.namespace, body.name, description=body.description, visibility=body.visibility
+    )
+    return Status(201, repository_out(repository))
+
+
+@router.get("/repositories", response=Page)
+def listing(request: HttpRequest, cursor: str = "", limit: int = USUAL) -> Any:
+    """The repositories that the caller may see, oldest first."""
+    rows = Repository.objects.visible_to(request.user).select_related("namespace", "registry")
+    found = page(rows, key="pk", cursor=cursor, limit=limit, show=lambda row: row)
+    last = last_builds([row.pk for row in found["items"]])
+    return {**found, "items": [repository_out(row, last.get(row.pk)) for row in found["items"]]}
+
+
+@router.get(R, response=RepositoryOut)
+def detail(request: HttpRequest, namespace: str, name: str) -> Any:
+    """One repository with its source and last build."""
+    repository = find_repository(request, namespace, name)
+    return repository_out(repository, last_builds([repository.pk]).get(repository.pk))
+
+
+@router.put(f"{R}/source", response=SourceOut)
+def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any:
+    """Link the Git repository, or change the link. The webhook secret is in the answer that made it, and never again.
+
+    `credential` is a token, or `{username, token}`; absent it stays as it is.
+    """
+    repository = find_repository(request, namespace, name, role=Role.ADMIN)
+    given = body.credential
+    credential = CredentialIn(token=given) if isinstance(given, str) else given
+    draft = SourceDraft(
+        forge=body.forge,
+        clone_url=body.clone_url,
+        default_branch=body.default_branch,
+        username=credential.username if credential else "",
+        token=credential.token if credential else None,
+        submodules=body.submodules,
+        keeps_git_dir=body.keeps_git_dir,
+        parallel_builds=body.parallel_builds,
+    )
+    saved = save_source(person(request), repository, draft)
+    return source_out(saved.source, saved.new_secret)
+
+
+@router.get(f"{R}/rules", response=list[RuleOut])
+def rules(request: HttpRequest, namespace: str, name: str) -> Any:
+    """The build rules in order."""
+    source = find_source(find_repository(request, namespace, name))
+    return [rule_out(rule) for rule in source.rules.all()] if source else []
+
+
+@router.put(f"{R}/rules", response=list[RuleOut])
+def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[RuleIn]) -> Any:
+    """Make these the rules, in this order. All or nothing: with one problem nothing is saved."""
+    source = _source(request, namespace, name, role=Role.WRITE)
+    drafts = [
+        RuleDraft(_spec(rule), supersedes_running=rule.supersedes_running, timeout_s=rule.timeout_s) for rule in body
+    ]
+    return [rule_out(rule) for rule in save_rules(person(request), source, drafts)]
+
+
+@router.post(f"{R}/rules/test", response=RulesTestOut)
+def test_rules(request: HttpRequest, namespace: str, name: str, body: RulesTestIn) -> Any:
+    """What each rule says of each ref: the function that the webhook asks. Saves nothing, builds nothing."""
+    repository = find_repository(request, namespace, name)
+    source = find_source(repository)
+    saved = rules_of(source) if source else []
+    specs = saved if body.rules is None else [_spec(rule) for rule in body.rules]
+    judged = [(ref, evaluate(Ref(ref.type, ref.name), specs)) for ref in body.refs]
+    results = [
+        {
+            "ref": {"type": ref.type, "name": ref.name},
+            "verdicts": [verdict_out(verdict, rule) for verdict, rule in zip(verdicts, specs, strict=True)],
+        }
+        for ref, verdicts in judged
+    ]
+    clashes = find_collisions((Ref(ref.type, ref.name), verdicts) for ref, verdicts in judged)
+    return {"results": results, "collisions": [clash.message for clash in clashes]}
+
+
+@router.get(f"{R}/tags", response=Page)
+def tags(request: HttpRequest, namespace: str, name: str, cursor: str = "", limit: int = USUAL) -> Any:
+    """Where each tag points now, by name."""
+    rows = Tag.objects.filter(repository=find_repository(request, namespace, name))
+    found = page(rows, key="name", cursor=cursor, limit=limit, show=tag_out)
+    return {**found, "items": [TagOut(**item) for item in found["items"]]}
+
+
+def _source(request: HttpRequest, namespace: str, name: str, *, role: Role) -> Source:
+    source = find_source(find_repository(request, namespace, name, role=role))
+    if source is None:
+        raise Http404(f"{namespace}/{name} has no source yet. Link one: PUT /repositories/{namespace}/{name}/source.")
+    return source
+
+
+def _spec(rule: RuleIn) -> RuleSpec:
+    return RuleSpec(
+        id=rule.id,
+        ref_type=rule.ref_type,
+        pattern=rule.pattern,
+        tags=tuple(rule.tags),
+        dockerfile=rule.dockerfile,
+        context=rule.context,
+        target=rule.target or "",
+        platforms=tuple(rule.platforms),
+        build_args=dict(rule.build_args),
+        autobuild=rule.autobuild,
+        cache=rule.cache,
+    )
