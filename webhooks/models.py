@@ -5,12 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import zstandard
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Source
 from registry.models import Repository
+
+
+# What no list needs: headers and bodies are large, and only the page of one delivery shows them.
+LARGE = ("headers", "body")
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -22,17 +27,23 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             models.Q(source__repository__namespace__memberships__user=user) if not user.is_superuser else models.Q()
         )
 
+    def for_list(self) -> DeliveryQuerySet:
+        """With what a row of a list names, and without what is large."""
+        return self.select_related("source__repository__namespace").defer(*LARGE)
+
 
 class Delivery(models.Model):
     """One inbound webhook request."""
 
     class Status(models.TextChoices):
-        BUILT = "built"
+        BUILT = "built", "built"
         NOTHING = "nothing", "nothing to build"
-        IGNORED = "ignored"
-        SKIPPED = "skipped"
-        DUPLICATE = "duplicate"
-        REFUSED = "refused"
+        IGNORED = "ignored", "ignored"
+        SKIPPED = "skipped", "skipped"
+        CONNECTED = "connected", "connected"
+        DUPLICATE = "duplicate", "duplicate"
+        REFUSED = "refused", "refused"
+        FAULT = "fault", "Imageyard's fault"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     source = models.ForeignKey(Source, models.CASCADE, related_name="deliveries", editable=False)
@@ -59,6 +70,10 @@ class Delivery(models.Model):
     replay_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False
     )
+    duplicate_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="duplicates", editable=False
+    )
+    times = models.PositiveIntegerField(default=1, editable=False, help_text="Refusals in a flood share a row.")
 
     objects = DeliveryQuerySet.as_manager()
 
@@ -74,5 +89,23 @@ class Delivery(models.Model):
         return f"{self.event or 'request'} {self.ref} ({self.get_status_display()})"
 
     def get_absolute_url(self) -> str:
-        path = self.source.repository.path.split("/")
-        return reverse("delivery", args=[*path, self.pk])
+        repository = self.source.repository
+        return reverse("delivery", args=[repository.namespace.name, repository.name, self.pk])
+
+    @property
+    def short_id(self) -> str:
+        """The first characters of its id, as people say it: `9f3e`."""
+        return self.pk.hex[:4]
+
+    def read_body(self, most: int) -> bytes:
+        """The first `most` bytes of the body as it came; of a larger one no more is unpacked."""
+        packed = bytes(self.body)
+        if not packed:
+            return b""
+        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+            return reader.read(most)
+
+
+def pack_body(body: bytes) -> bytes:
+    """A body as `Delivery.body` stores it."""
+    return zstandard.ZstdCompressor(level=3).compress(body) if body else b""

@@ -1,0 +1,204 @@
+"""One inbound request: proved to be the forge's, read, judged by every rule, and in the ledger whatever comes of it.
+
+Asks no Git server, no registry and no worker: the answer to the forge depends on the database alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError
+from django.db.models import F
+
+from builds.actions import Order, record_contact, request_builds
+from builds.models import Build, Source
+from webhooks.actions.bells import ledger_transaction
+from webhooks.actions.belonging import foreign_problem, rename_sentence
+from webhooks.actions.decide import Decision, built_sentence, decide, verdicts_as_json
+from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_headers
+from webhooks.actions.news import tell_pages
+from webhooks.actions.refuse import record_refusal
+from webhooks.models import Delivery, pack_body
+from webhooks.providers import PROVIDERS, Event, FormatError, Ignored, Provider, PushEvent
+
+MOST_DUPLICATES = 10
+"""Repetitions of one delivery that get a row of their own; the rest are counted on the last."""
+
+log = structlog.get_logger(__name__)
+
+UNKNOWN = "No source has this webhook address. Copy it again from the source's settings."
+UNSIGNED = "The signature is missing or wrong. The list of deliveries in Imageyard says more."
+TOO_LARGE = "The body is larger than 25 MiB, the most that forges send. Nothing was read of it."
+FAULT = (
+    "Imageyard kept this delivery and then could not judge it; that is its own fault, and its log says more. "
+    "Deliver it again, or press Replay."
+)
+
+
+def accept_delivery(inbound: Inbound) -> Answer:
+    """Take one request. The row, the verdicts and the builds are one transaction.
+
+    A delivery id that came before gives the first delivery and no build, also where both arrive at the same moment
+    (field case W09). Raises DatabaseError where nothing could be stored: the forge must hear of it.
+    """
+    source = find_source(inbound.source_id)
+    if source is None:
+        return Answer("unknown", UNKNOWN)
+    provider = PROVIDERS.get(source.forge)
+    if inbound.forge != source.forge or provider is None:
+        return _refuse(source, inbound, "unknown", _wrong_address(source, inbound), told=UNKNOWN)
+    event_name = provider.event_name(inbound.headers)
+    if inbound.is_too_large:
+        return _refuse(source, inbound, "too_large", TOO_LARGE, event_name)
+    problem = provider.signature_problem(source.webhook_secret, inbound.headers, inbound.body)
+    if problem is not None:
+        return _refuse(source, inbound, "unsigned", problem, event_name, told=UNSIGNED)
+    try:
+        event = provider.read(inbound.headers, inbound.body)
+    except FormatError as error:
+        return _refuse(source, inbound, "malformed", error.sentence, event_name)
+    except Exception:
+        log.exception("delivery could not be read", source=str(source.pk), event=event_name)
+        return _fault(_new_row(source, inbound, provider, Ignored(reason="")))
+    problem = foreign_problem(source, event.repository)
+    if problem is not None:
+        return _refuse(source, inbound, "foreign", problem, event_name)
+    return _accept(source, inbound, provider, event)
+
+
+def find_source(source_id: str) -> Source | None:
+    """The source with its rules and repository; None for an id that is unknown or no id at all."""
+    rows = Source.objects.select_related("repository__namespace").prefetch_related("rules")
+    try:
+        return rows.defer("token", "deploy_key", "refs", "ssh_known_hosts", "deploy_key_public").get(pk=source_id)
+    except (Source.DoesNotExist, ValidationError, ValueError):
+        return None
+
+
+def _wrong_address(source: Source, inbound: Inbound) -> str:
+    if inbound.forge == source.forge:
+        return f"Imageyard does not read webhooks of {source.get_forge_display()} yet. Start builds by hand or by API."
+    return (
+        f"The request came to the address for `{inbound.forge[:32]}`, and this source is on "
+        f"{source.get_forge_display()}. Copy the webhook address again from the settings."
+    )
+
+
+def _refuse(source: Source, inbound: Inbound, kind: Kind, sentence: str, event: str = "", *, told: str = "") -> Answer:
+    """`told` is what the sender reads, where that is less than the ledger says."""
+    return Answer(kind, told or sentence, record_refusal(source, inbound, event, sentence))
+
+
+def _accept(source: Source, inbound: Inbound, provider: Provider, event: Event) -> Answer:
+    delivery = _new_row(source, inbound, provider, event)
+    try:
+        with ledger_transaction():
+            _record(delivery, source, event, decide(source, event, provider.name))
+    except IntegrityError:
+        first = Delivery.objects.filter(source=source, forge_delivery_id=delivery.forge_delivery_id)
+        if delivery.forge_delivery_id is None or not first.exists():
+            raise
+        return _duplicate(delivery, first.for_list().get())
+    except DatabaseError:
+        raise
+    except Exception:
+        # Whatever our own code did wrong, the delivery stays in the ledger, and can be delivered and replayed.
+        log.exception("delivery could not be judged", source=str(source.pk), event=delivery.event)
+        return _fault(delivery)
+    return Answer("accepted", delivery.sentence, delivery)
+
+
+def _new_row(source: Source, inbound: Inbound, provider: Provider, event: Event) -> Delivery:
+    delivery = Delivery(
+        id=uuid.uuid4(),
+        source=source,
+        forge=inbound.forge,
+        event=provider.event_name(inbound.headers),
+        forge_delivery_id=provider.delivery_id(inbound.headers) or None,
+        headers=kept_headers(inbound.headers, source.webhook_secret),
+        body=pack_body(kept_body(inbound.body, source)),
+        body_bytes=len(inbound.body),
+        sender=event.sender,
+    )
+    describe_event(delivery, event)
+    return delivery
+
+
+def describe_event(delivery: Delivery, event: Event) -> None:
+    """Put what a push says of itself into the columns that lists show."""
+    delivery.sender = event.sender
+    if isinstance(event, PushEvent):
+        delivery.ref_type, delivery.ref = event.ref.type, event.ref.name
+        delivery.before, delivery.commit = event.before, event.commit
+        delivery.commit_message, delivery.forced = event.message, event.forced
+
+
+def _record(delivery: Delivery, source: Source, event: Event, decision: Decision) -> None:
+    repository = event.repository
+    delivery.status = decision.status
+    delivery.sentence = decision.sentence + rename_sentence(source, repository)
+    delivery.verdicts = verdicts_as_json(decision.verdicts)
+    delivery.save(force_insert=True)
+    record_contact(
+        source, forge_id=repository.id, full_name=repository.full_name, default_branch=repository.default_branch
+    )
+    if isinstance(event, PushEvent) and decision.status == Delivery.Status.BUILT:
+        cause = f"{'force-pushed' if event.forced else 'pushed'} by {event.sender}" if event.sender else ""
+        order = order_of(event, delivery, Build.Cause.PUSH, cause)
+        add_builds(delivery, source, event, decision, order)
+    tell_pages(source)
+
+
+def order_of(push: PushEvent, delivery: Delivery, cause: Build.Cause, detail: str) -> Order:
+    """The order for the builds of a push."""
+    return Order(
+        cause=cause,
+        detail=detail,
+        delivery_id=delivery.pk,
+        before=push.before,
+        forced=push.forced,
+        commit_message=push.message,
+        commit_author=push.author,
+    )
+
+
+def add_builds(delivery: Delivery, source: Source, push: PushEvent, decision: Decision, order: Order) -> None:
+    """Make the builds of a decision, and name them in the delivery's row; inside the caller's transaction."""
+    builds = request_builds(source, push.ref, push.commit, decision.verdicts, order)
+    delivery.build_ids = [build.pk for build in builds]
+    renamed = delivery.sentence.removeprefix(decision.sentence)
+    delivery.sentence = built_sentence(push, decision.verdicts, builds, delivery) + renamed
+    delivery.save(update_fields=["build_ids", "sentence"])
+
+
+def _duplicate(delivery: Delivery, first: Delivery) -> Answer:
+    """The row of a repetition: seen in the ledger, without a second copy of the body; many share one."""
+    answer = Answer("duplicate", f"duplicate of #{first.pk}: {first.sentence}", first)
+    repeats = list(first.duplicates.order_by("-received_at").values_list("pk", flat=True)[:MOST_DUPLICATES])
+    if len(repeats) == MOST_DUPLICATES:
+        Delivery.objects.filter(pk=repeats[0]).update(times=F("times") + 1)
+        return answer
+    delivery.forge_delivery_id = None
+    delivery.duplicate_of = first
+    delivery.body = b""
+    delivery.status = Delivery.Status.DUPLICATE
+    delivery.verdicts, delivery.build_ids = [], []
+    delivery.sentence = (
+        f"Duplicate of delivery `{first.short_id}`: the forge sent it again under the same id, and nothing is built "
+        "twice. To build the commit again, press Replay there."
+    )
+    with ledger_transaction():
+        delivery.save(force_insert=True)
+        tell_pages(delivery.source)
+    return answer
+
+
+def _fault(delivery: Delivery) -> Answer:
+    # Without the forge's id, so that "Redeliver" is not taken for a duplicate of what was never judged.
+    delivery.forge_delivery_id = None
+    delivery.status, delivery.sentence = Delivery.Status.FAULT, FAULT
+    delivery.verdicts, delivery.build_ids = [], []
+    delivery.save(force_insert=True)
+    return Answer("fault", FAULT, delivery)

@@ -1,0 +1,40 @@
+"""What is rung on commit (Celery, open pages) waits until the forge has its answer, so that no Redis can delay it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.db import connection, transaction
+
+Bell = Callable[[], object]
+
+_held: ContextVar[list[Bell] | None] = ContextVar("held_bells", default=None)
+
+
+@contextmanager
+def hold_bells() -> Iterator[list[Bell]]:
+    """Within, `ledger_transaction` puts its on-commit calls into the list that is given, and calls none of them.
+
+    Whoever holds them rings them after the answer is out. A process that dies in between has lost nothing but time:
+    the rows are there, and beat rings for them.
+    """
+    bells: list[Bell] = []
+    token = _held.set(bells)
+    try:
+        yield bells
+    finally:
+        _held.reset(token)
+
+
+@contextmanager
+def ledger_transaction() -> Iterator[None]:
+    """`transaction.atomic()` whose on-commit calls are held where somebody holds them."""
+    held = _held.get()
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        yield
+        if held is not None and is_outermost:
+            held += [call for _, call, _ in connection.run_on_commit]
+            connection.run_on_commit = []

@@ -1,0 +1,82 @@
+"""Judging a stored delivery again with today's rules, because a person asks for it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
+from builds.models import Build
+from lib.refusal import Refused
+from webhooks.actions.accept import add_builds, describe_event, find_source, order_of
+from webhooks.actions.decide import decide, verdicts_as_json
+from webhooks.actions.news import tell_pages
+from webhooks.models import Delivery
+from webhooks.providers import PROVIDERS, FormatError, PushEvent
+
+_MOST_BODY = 64 * 1024 * 1024
+_REPLAYED = {Delivery.Status.BUILT, Delivery.Status.NOTHING, Delivery.Status.SKIPPED, Delivery.Status.FAULT}
+
+
+def can_replay(delivery: Delivery) -> bool:
+    """Whether there may be something to build in it: a push that was proved to be the forge's."""
+    return delivery.status in _REPLAYED
+
+
+def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
+    """A new delivery in the ledger with today's verdicts and their builds; the old one stays as it is.
+
+    Every call builds again, unless a build of the same rule, ref and commit is not over yet. A mark like `[skip ci]`
+    does not count, since a person asks. Raises Refused where nothing can be built of it.
+    """
+    original = delivery.replay_of or delivery
+    if not can_replay(delivery):
+        raise Refused(_why_not(delivery), code="conflict")
+    push = _read_push(original)
+    source = find_source(str(original.source_id))
+    if source is None:
+        raise Refused("The source of this delivery is gone. Link the Git repository again.", code="conflict")
+    decision = decide(source, push, source.get_forge_display(), by_hand=True)
+    replay = Delivery(
+        id=uuid.uuid4(),
+        source=source,
+        forge=original.forge,
+        event=original.event,
+        replay_of=original,
+        status=decision.status,
+        sentence=decision.sentence,
+        verdicts=verdicts_as_json(decision.verdicts),
+    )
+    describe_event(replay, push)
+    with transaction.atomic():
+        replay.save(force_insert=True)
+        if decision.status == Delivery.Status.BUILT:
+            # Not a push: an old commit that is built again must not supersede the newer ones that wait.
+            detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
+            add_builds(replay, source, push, decision, order_of(push, replay, Build.Cause.MANUAL, detail))
+        audit.record(actor, "delivery.replay", source.repository, str(original.pk))
+        tell_pages(source)
+    return replay
+
+
+def _read_push(delivery: Delivery) -> PushEvent:
+    try:
+        event = PROVIDERS[delivery.forge].read(delivery.headers, delivery.read_body(_MOST_BODY))
+    except (KeyError, FormatError) as error:
+        raise Refused("What was kept of this delivery cannot be read any more. Push again.", code="conflict") from error
+    if not isinstance(event, PushEvent):
+        raise Refused("This delivery is no push, so there is nothing in it to build.", code="conflict")
+    return event
+
+
+def _why_not(delivery: Delivery) -> str:
+    if delivery.status == Delivery.Status.REFUSED:
+        return (
+            "A refused delivery is not replayed: nothing proved that it came from the forge. Mend what its sentence "
+            "says, then deliver it again from the forge."
+        )
+    if delivery.status == Delivery.Status.DUPLICATE:
+        return "This is a duplicate. Replay the delivery it repeats."
+    return "There is nothing to build in this delivery, then or now."

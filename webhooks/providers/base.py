@@ -1,0 +1,94 @@
+"""What every forge's webhook is turned into, and what a forge's module must offer. Reads no bytes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from builds.core.refnames import Ref
+
+Headers = Mapping[str, str]
+"""Names in lower case. Where a header came twice its values are joined with a comma."""
+
+
+class FormatError(Exception):
+    """The request is not what the forge sends; `sentence` says what is wrong with it."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeRepository:
+    """The forge's repository as the request names it; every field is empty where it says nothing.
+
+    `id` survives renames, `full_name` does not (field case W13). `host` is where its pages are.
+    """
+
+    id: str = ""
+    full_name: str = ""
+    default_branch: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushEvent:
+    """A branch or tag was made, moved or deleted.
+
+    `commit` is the commit itself also for an annotated tag, empty for a deletion. `before` is empty for a new ref.
+    `message` and `author` are those of the newest commit, empty where the forge does not say. `url` shows the change.
+    """
+
+    ref: Ref
+    commit: str
+    before: str = ""
+    forced: bool = False
+    created: bool = False
+    deleted: bool = False
+    message: str = ""
+    author: str = ""
+    sender: str = ""
+    url: str = ""
+    repository: ForgeRepository = field(default_factory=ForgeRepository)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """The forge tries the webhook. `warning` is a sentence where the forge's side is set up so that nothing builds."""
+
+    warning: str = ""
+    sender: str = ""
+    repository: ForgeRepository = field(default_factory=ForgeRepository)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A good request that asks for nothing; `reason` is a sentence."""
+
+    reason: str
+    sender: str = ""
+    repository: ForgeRepository = field(default_factory=ForgeRepository)
+
+
+Event = PushEvent | Ping | Ignored
+
+
+class Provider(Protocol):
+    """One forge. Pure: headers and bytes in, values out; nothing raises but FormatError from `read`."""
+
+    forge: str
+    name: str
+
+    def event_name(self, headers: Headers) -> str:
+        """What the forge calls the event (`push`); "" where the request does not say."""
+
+    def delivery_id(self, headers: Headers) -> str:
+        """The forge's own id of the delivery, the same when it is delivered again; "" where there is none."""
+
+    def signature_problem(self, secret: str, headers: Headers, body: bytes) -> str | None:
+        """None where the request was signed with `secret`; else a sentence for the ledger, never for the sender."""
+
+    def read(self, headers: Headers, body: bytes) -> Event:
+        """The event. Raises FormatError."""

@@ -1,0 +1,84 @@
+"""From the bytes of a request to a JSON object, whatever a stranger sends; knows no forge's fields."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from webhooks.providers.base import FormatError
+
+_BOM = b"\xef\xbb\xbf"
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 20
+_COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def read_object(body: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object in `body`, or in the field `payload` of a form. Raises FormatError."""
+    if content_type.partition(";")[0].strip().lower() == _FORM:
+        body = _form_payload(body)
+    body = body.removeprefix(_BOM)
+    if not body.strip():
+        raise FormatError("The body is empty; a webhook carries a JSON object.")
+    document = _parse(body)
+    if not isinstance(document, dict):
+        raise FormatError(f"The body is JSON, but {_KINDS.get(type(document), 'a number')} and not an object.")
+    return document
+
+
+_KINDS: dict[type, str] = {list: "a list", str: "a text", type(None): "null", bool: "true or false"}
+
+
+def _form_payload(body: bytes) -> bytes:
+    try:
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise FormatError("The body is a form with too many fields; a webhook has one, `payload`.") from error
+    for name, value in fields:
+        if name == b"payload":
+            return value
+    raise FormatError("The body is a form without a field `payload`.")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Stricter than what forges send: half a surrogate pair, of a message that was cut, is an error there.
+        return _parse_leniently(body)
+
+
+def _parse_leniently(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise FormatError(f"The body is not UTF-8: byte {error.start + 1} is wrong.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise FormatError(f"The body is not JSON: {error.msg} at {where}.") from error
+    except RecursionError as error:
+        raise FormatError("The JSON is nested too deeply.") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise FormatError("The JSON holds a number that is too long.") from error
+
+
+def text(value: Any, most: int = 255) -> str:
+    """Text as a database can store it, cut to `most` characters; a whole number as its digits; else ""."""
+    if type(value) is int:
+        return str(value) if abs(value) < 1 << 63 else ""
+    return _UNSTORABLE.sub("\ufffd", value[:most]) if isinstance(value, str) else ""
+
+
+def commit(value: Any) -> str:
+    """A full commit hash, SHA-1 or SHA-256; "" for anything else, and for the hash of zeros that means "none"."""
+    return value if isinstance(value, str) and _COMMIT.fullmatch(value) and value.strip("0") else ""
+
+
+def is_no_commit(value: Any) -> bool:
+    """Whether this is the hash of zeros (40, or 64 for SHA-256) by which forges say "there is no commit"."""
+    return isinstance(value, str) and _COMMIT.fullmatch(value) is not None and not value.strip("0")

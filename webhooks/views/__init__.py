@@ -1,0 +1,1 @@
+"""Shells: the address that forges call, and the pages of the ledger."""

@@ -1,0 +1,94 @@
+"""The address that forges call: reads the request, hands it to one action, answers. Decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from webhooks.actions import Answer, Bell, Inbound, Kind, accept_delivery, hold_bells
+from webhooks.views.body import is_cut
+
+log = structlog.get_logger(__name__)
+
+_STATUS: dict[Kind, HTTPStatus] = {
+    "accepted": HTTPStatus.ACCEPTED,
+    "duplicate": HTTPStatus.OK,
+    "unsigned": HTTPStatus.UNAUTHORIZED,
+    "foreign": HTTPStatus.FORBIDDEN,
+    "unknown": HTTPStatus.NOT_FOUND,
+    "malformed": HTTPStatus.BAD_REQUEST,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "fault": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+# Whoever did not prove to be the forge is not told where the ledger is.
+_TRUSTED: frozenset[Kind] = frozenset({"accepted", "duplicate", "malformed", "foreign", "fault"})
+_NOT_STORED = "The database did not answer, so this delivery is not stored. Deliver it again in a minute."
+
+
+@csrf_exempt
+@require_POST
+def inbound(request: HttpRequest, forge: str, source_id: str) -> HttpResponse:
+    """`POST /webhooks/<forge>/<source id>` → 202 `{delivery, url}`; refusals are problem+json (RFC 9457)."""
+    body, is_too_large = _read_body(request)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    request_in = Inbound(forge=forge, source_id=source_id, headers=headers, body=body, is_too_large=is_too_large)
+    with hold_bells() as bells:
+        try:
+            answer = accept_delivery(request_in)
+        except DatabaseError:
+            log.exception("delivery could not be stored", forge=forge, source=source_id)
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STORED)
+    response = _answered(answer)
+    response.bells = bells
+    return response
+
+
+def _read_body(request: HttpRequest) -> tuple[bytes, bool]:
+    """The raw body and whether it is larger than may be; of such a one nothing is kept.
+
+    Read before anything else touches the request, since the signature is over these bytes (field case W07). What
+    `Content-Length` says is believed only where it says too much.
+    """
+    most = settings.WEBHOOK_MAX_BYTES
+    if is_cut(request) or int(request.META.get("CONTENT_LENGTH") or 0) > most:
+        return b"", True
+    body = request.read(most + 1)
+    return (b"", True) if len(body) > most else (body, False)
+
+
+class _AnswerFirst(JsonResponse):
+    """Rings once the server has sent it: Django closes a response after its last byte."""
+
+    bells: Sequence[Bell] = ()
+
+    def close(self) -> None:
+        for ring in self.bells:
+            try:
+                ring()
+            except Exception:  # one bell that breaks must not keep the others from ringing
+                log.exception("a bell could not be rung")
+        self.bells = ()
+        super().close()
+
+
+def _answered(answer: Answer) -> _AnswerFirst:
+    status = _STATUS[answer.kind]
+    told: dict[str, str] = {}
+    if answer.delivery is not None and answer.kind in _TRUSTED:
+        url = f"{settings.PUBLIC_URL}{answer.delivery.get_absolute_url()}"
+        told = {"delivery": str(answer.delivery.pk), "url": url}
+    if status < HTTPStatus.BAD_REQUEST:
+        return _AnswerFirst({**told, "detail": answer.detail}, status=status)
+    return _problem(status, answer.detail, **told)
+
+
+def _problem(status: HTTPStatus, detail: str, **told: str) -> _AnswerFirst:
+    document = {"status": status.value, "title": status.phrase, "detail": detail, **told}
+    return _AnswerFirst(document, status=status, content_type="application/problem+json")
