@@ -1,4 +1,4 @@
-"""The steps of a build as its page lists them: order, folding, bars of the waterfall, and which one is open at first."""
+"""The steps of a build as its page lists them: order, folding, bars of the waterfall, which one is open at first."""
 
 from __future__ import annotations
 
@@ -74,14 +74,13 @@ def _is_quiet(row: StepRow) -> bool:
 
 
 def chosen_step(build: Build, steps: Sequence[Step], asked: str = "") -> Step | None:
-    """The step whose log is open at first: the one that was asked for, the failing, the running, the last that spoke."""
+    """The step whose log is open at first: the one asked for, the failing, the running, the one that printed most."""
     if asked.isdecimal() and (wanted := next((step for step in steps if step.index == int(asked[:6])), None)):
         return wanted
     failed = [step for step in steps if step.state == Step.State.FAILED]
     named = [step for step in failed if step.name == build.error_step]
     running = [step for step in steps if step.state == Step.State.RUNNING]
-    spoke = [step for step in steps if step.lines and not step.internal]
-    for found in (named or failed, [step for step in running if not step.internal] or running, spoke):
+    for found in (named or failed, [step for step in running if not step.internal] or running):
         if found:
             return found[-1]
-    return None
+    return max(steps, key=lambda step: step.lines, default=None)

@@ -20,7 +20,7 @@ from builds.models import Build, Step
 from builds.reading import sentence_of, steps_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.build_steps import chosen_step, grouped, step_rows
-from builds.views.logs import newest_lines
+from builds.views.logs import count_lines, newest_lines
 from builds.views.lookup import access_to, person
 from lib.refusal import Refused
 
@@ -50,6 +50,8 @@ def fragment(request: HttpRequest, namespace: str, name: str, number: int) -> Ht
 
 def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
     steps = steps_of(found, attempt) if attempt else []
+    if steps and not found.is_final:
+        count_lines(found, attempt, steps)
     rows = step_rows(steps, timezone.now())
     may_write = access_to(request, found.repository).can_write
     failed = found.state == State.FAILED
@@ -67,7 +69,7 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "advice": advice_for(found.error_kind, found.error_message) if failed else None,
         "steps": steps,
         "groups": grouped(rows),
-        "now_step": _now(steps) if not found.is_final else None,
+        "now_step": _now(steps, found.steps_total) if not found.is_final else None,
         "tags": _tags(found),
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
@@ -75,11 +77,11 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
     }
 
 
-def _now(steps: list[Step]) -> tuple[int, int] | None:
+def _now(steps: list[Step], total: int) -> tuple[int, int] | None:
     """The running step and how many are known, counted without BuildKit's own; None while none runs."""
     named = [step for step in steps if not step.internal]
     running = [place for place, step in enumerate(named, 1) if step.state == Step.State.RUNNING]
-    return (running[-1], len(named)) if running else None
+    return (running[-1], max(len(named), total)) if running else None
 
 
 def _tags(found: Build) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.safestring import SafeString, mark_safe
@@ -51,6 +51,17 @@ def lines(request: HttpRequest, namespace: str, name: str, number: int) -> HttpR
     answer = JsonResponse({"first_line": found.first_line, "lines": shown, "total": found.total})
     answer["Cache-Control"] = "private, no-store"
     return answer
+
+
+def count_lines(build: Build, attempt: int, steps: Iterable[Step]) -> None:
+    """Put the lines so far on the steps of a running build; their rows learn them when they end."""
+    try:
+        totals = log_of(build, attempt).totals()
+    except StoreUnavailable:
+        return
+    for step in steps:
+        if step.index in totals:
+            step.lines = max(step.lines, totals[step.index].lines)
 
 
 def newest_lines(build: Build, attempt: int, step: Step) -> list[tuple[int, SafeString]]:

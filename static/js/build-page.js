@@ -16,7 +16,6 @@ const WORDS = {
 
 function stepsOfPage() {
   return [...document.querySelectorAll("#build-steps [data-step]")]
-    .filter((element) => element.dataset.state !== "pending")
     .map(({ dataset }) => ({
       index: Number(dataset.step),
       name: dataset.name,

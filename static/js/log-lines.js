@@ -46,6 +46,11 @@ export class LogLines {
     return piece.html[slot];
   }
 
+  /** HTML of a line that has not ended. */
+  partial(text) {
+    return htmlLine(text).html;
+  }
+
   /** Read what is missing of the lines [from, end) of a step that has `total` lines. */
   want(step, from, end, total) {
     for (const piece of piecesOf(from, Math.min(end, total), PIECE)) {

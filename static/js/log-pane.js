@@ -17,10 +17,15 @@ export class LogPane {
     this.lines = new LogLines((step, from, count) => this.#read(step, from, count), (step, total) => this.#readDone(step, total));
     this.isFollowing = false;
     this.unseen = 0;
-    this.rows.update(steps());
+    this.extra = new Set(); // steps without lines that the reader asked for
+    this.#list();
     root.querySelector("[data-log-static]")?.remove();
     root.classList.add("is-alive");
-    this.view = new LogView(this.pane, this.rows, this.lines, { onMove: (isUp) => this.#moved(isUp) });
+    this.#fit();
+    this.view = new LogView(this.pane, this.rows, this.lines, {
+      onMove: (isUp) => this.#moved(isUp),
+      onPlace: () => this.view && this.#where(),
+    });
     this.#listen();
     this.#start();
   }
@@ -55,8 +60,17 @@ export class LogPane {
 
   /** The steps list of the page is new. */
   refreshed() {
-    this.rows.update(this.steps());
+    this.#list();
     this.#changed();
+  }
+
+  // Steps that have nothing to say (cached ones, BuildKit's own) stay in the list beside the log.
+  #list() {
+    const listed = ({ index, state, lines, cached, internal }) =>
+      lines > 0 || ["running", "failed"].includes(state) || this.extra.has(index) ||
+      (state !== "pending" && !cached && !internal);
+    this.rows.update(this.steps().filter(listed));
+    this.root.querySelector("[data-log-empty]").hidden = this.rows.count > 0;
   }
 
   /** Lines of a step, as they were printed. */
@@ -132,6 +146,18 @@ export class LogPane {
     this.view.showEnd(row < 0 ? this.rows.count - 1 : row);
   }
 
+  // Which step the lines at the upper edge belong to, while its heading is out of sight.
+  #where() {
+    const row = Math.floor(this.view.position);
+    const place = this.rows.count ? this.rows.at(Math.min(row, this.rows.count - 1)) : null;
+    const text = place && row > this.rows.rowOf(place.step.index) ? place.step.name : "";
+    const element = this.root.querySelector("[data-log-where]");
+    if (element.textContent === text && element.hidden === !text) return;
+    element.textContent = text;
+    element.hidden = !text;
+    element.dataset.step = place?.step.index ?? "";
+  }
+
   #moved(isUp) {
     if (isUp && this.isFollowing) this.unfollow();
     else if (!isUp && !this.isFollowing && "live" in this.root.dataset) {
@@ -151,6 +177,8 @@ export class LogPane {
   // --- what the reader does ------------------------------------------------------------------------------------------
 
   show(index) {
+    this.extra.add(index);
+    this.#list();
     if (!this.rows.step(index)) return;
     this.#keep(index, true);
     this.unfollow();
@@ -184,10 +212,14 @@ export class LogPane {
     });
     this.pane.addEventListener("touchmove", () => this.#moved(true), { passive: true });
     window.addEventListener("hashchange", () => this.#goToAddress());
+    this.root.querySelector("[data-log-where]").addEventListener("click", (event) => this.show(Number(event.target.dataset.step)));
     this.#tool("follow")?.addEventListener("click", () => this.follow());
     this.#tool("end")?.addEventListener("click", () => this.#end());
     this.#tool("wrap")?.addEventListener("click", () => this.#wrap());
     this.#tool("link")?.addEventListener("click", () => this.#copyLink());
+    this.#tool("full")?.addEventListener("click", () => this.#full(!this.root.classList.contains("is-full")));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.#full(false));
+    window.addEventListener("resize", () => this.#fit());
   }
 
   #link(hash) {
@@ -207,6 +239,17 @@ export class LogPane {
     if ("live" in this.root.dataset) return this.follow();
     const open = this.rows.steps.filter((step) => this.rows.isOpen(step.index)).at(-1);
     this.view.showEnd(open ? this.rows.endOf(open.index) : this.rows.count - 1);
+  }
+
+  #full(isFull) {
+    this.root.classList.toggle("is-full", isFull);
+    this.#tool("full").setAttribute("aria-pressed", String(isFull));
+  }
+
+  // The pane ends where the window ends, so that its last line is in the first screenful.
+  #fit() {
+    const top = this.root.getBoundingClientRect().top + window.scrollY;
+    document.documentElement.style.setProperty("--log-top", `${Math.round(top)}px`);
   }
 
   #wrap() {

@@ -8,9 +8,9 @@ const OVERSCAN = 24;
 const REST_MS = 60; // lines are asked for when scrolling rests that long
 
 export class LogView {
-  /** `pane` scrolls; `rows` is a LogRows, `lines` a LogLines; `onScroll(byPerson)` after every move. */
-  constructor(pane, rows, lines, { onMove }) {
-    Object.assign(this, { pane, rows, lines, onMove });
+  /** `pane` scrolls; `rows` is a LogRows, `lines` a LogLines; `onMove(isUp)` when the reader moves, `onPlace()` always. */
+  constructor(pane, rows, lines, { onMove, onPlace }) {
+    Object.assign(this, { pane, rows, lines, onMove, onPlace });
     this.sizer = pane.querySelector("[data-log-sizer]");
     this.list = pane.querySelector("[data-log-rows]");
     this.drawn = new Map(); // row → element
@@ -119,6 +119,7 @@ export class LogView {
     }
     this.#align();
     this.#askSoon(first, end);
+    this.onPlace();
   }
 
   #element(row) {
