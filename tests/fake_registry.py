@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -106,6 +107,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(time.time() + self.state.clock_offset_s, usegmt=True)
+
+    def parse_request(self) -> bool:
+        if self.raw_requestline.startswith(b"\x16\x03"):
+            # Docker tries TLS first, and plain HTTP where what answers is plain HTTP.
+            self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nplain HTTP is spoken here\n")
+            self.close_connection = True
+            return False
+        return super().parse_request()
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         self.send_response(status)
@@ -292,6 +301,15 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, body, Content_Type="application/octet-stream", Docker_Content_Digest=digest)
 
 
+class QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever was refused may hang up before it has heard why; anything else is a mistake of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @dataclass
 class FakeRegistry:
     host: str
@@ -303,8 +321,7 @@ def fake_registry(**settings: object) -> Iterator[FakeRegistry]:
     """Serve on a free loopback port; `settings` are fields of `State`."""
     state = State(**settings)  # type: ignore[arg-type]
     handler = type("BoundHandler", (Handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = QuietServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
