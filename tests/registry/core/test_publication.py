@@ -43,8 +43,10 @@ def test_it_puts_new_tags_last_and_each_tag_once() -> None:
         (Publication(NEW, taken_back=("1",), error=ERROR), "The registry refused. No tag was moved."),
         (
             Publication(NEW, taken_back=("1", "2"), stuck=("latest",), error=ERROR),
-            ("The registry refused. `latest` could not be taken back and may point to the new image. "
-            "`1` and `2` point to the old image again. Retry the build to move the rest, or move the tags by hand."),
+            (
+                "The registry refused. `latest` could not be taken back and may point to the new image. "
+                "`1` and `2` point to the old image again. Retry the build to move the rest, or move the tags by hand."
+            ),
         ),
     ],
 )
