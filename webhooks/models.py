@@ -13,7 +13,6 @@ from django.utils import timezone
 from builds.models import Source
 from registry.models import Repository
 
-
 # What no list needs: headers and bodies are large, and only the page of one delivery shows them.
 LARGE = ("headers", "body")
 

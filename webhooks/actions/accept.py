@@ -21,7 +21,7 @@ from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_head
 from webhooks.actions.news import tell_pages
 from webhooks.actions.refuse import record_refusal
 from webhooks.models import Delivery, pack_body
-from webhooks.providers import PROVIDERS, Event, FormatError, Ignored, Provider, PushEvent
+from webhooks.providers import PROVIDERS, Event, FormatError, Provider, PushEvent
 
 MOST_DUPLICATES = 10
 """Repetitions of one delivery that get a row of their own; the rest are counted on the last."""
@@ -37,6 +37,14 @@ FAULT = (
 )
 
 
+class _Refusal(Exception):  # noqa: N818 — a refusal is an answer, not a fault
+    """`sentence` is for the ledger; `told` is what the sender reads, where that must be less."""
+
+    def __init__(self, kind: Kind, sentence: str, *, told: str = "") -> None:
+        super().__init__(sentence)
+        self.kind, self.sentence, self.told = kind, sentence, told or sentence
+
+
 def accept_delivery(inbound: Inbound) -> Answer:
     """Take one request. The row, the verdicts and the builds are one transaction.
 
@@ -46,26 +54,14 @@ def accept_delivery(inbound: Inbound) -> Answer:
     source = find_source(inbound.source_id)
     if source is None:
         return Answer("unknown", UNKNOWN)
-    provider = PROVIDERS.get(source.forge)
-    if inbound.forge != source.forge or provider is None:
-        return _refuse(source, inbound, "unknown", _wrong_address(source, inbound), told=UNKNOWN)
-    event_name = provider.event_name(inbound.headers)
-    if inbound.is_too_large:
-        return _refuse(source, inbound, "too_large", TOO_LARGE, event_name)
-    problem = provider.signature_problem(source.webhook_secret, inbound.headers, inbound.body)
-    if problem is not None:
-        return _refuse(source, inbound, "unsigned", problem, event_name, told=UNSIGNED)
     try:
-        event = provider.read(inbound.headers, inbound.body)
-    except FormatError as error:
-        return _refuse(source, inbound, "malformed", error.sentence, event_name)
-    except Exception:
-        log.exception("delivery could not be read", source=str(source.pk), event=event_name)
-        return _fault(_new_row(source, inbound, provider, Ignored(reason="")))
-    problem = foreign_problem(source, event.repository)
-    if problem is not None:
-        return _refuse(source, inbound, "foreign", problem, event_name)
-    return _accept(source, inbound, provider, event)
+        provider = _provider_at(source, inbound)
+        _prove(source, provider, inbound)
+        return _take(source, provider, inbound)
+    except _Refusal as refusal:
+        provider = PROVIDERS.get(source.forge)
+        event = provider.event_name(inbound.headers) if provider else ""
+        return Answer(refusal.kind, refusal.told, record_refusal(source, inbound, event, refusal.sentence))
 
 
 def find_source(source_id: str) -> Source | None:
@@ -77,31 +73,46 @@ def find_source(source_id: str) -> Source | None:
         return None
 
 
-def _wrong_address(source: Source, inbound: Inbound) -> str:
-    if inbound.forge == source.forge:
-        return f"Imageyard does not read webhooks of {source.get_forge_display()} yet. Start builds by hand or by API."
-    return (
-        f"The request came to the address for `{inbound.forge[:32]}`, and this source is on "
-        f"{source.get_forge_display()}. Copy the webhook address again from the settings."
-    )
+def _provider_at(source: Source, inbound: Inbound) -> Provider:
+    forge = source.get_forge_display()
+    if inbound.forge != source.forge:
+        sentence = (
+            f"The request came to the address for `{inbound.forge[:32]}`, and this source is on {forge}. Copy the "
+            "webhook address again from the settings."
+        )
+        raise _Refusal("unknown", sentence, told=UNKNOWN)
+    if source.forge not in PROVIDERS:
+        raise _Refusal("unknown", f"Imageyard does not read webhooks of {forge} yet. Start builds by hand or by API.")
+    return PROVIDERS[source.forge]
 
 
-def _refuse(source: Source, inbound: Inbound, kind: Kind, sentence: str, event: str = "", *, told: str = "") -> Answer:
-    """`told` is what the sender reads, where that is less than the ledger says."""
-    return Answer(kind, told or sentence, record_refusal(source, inbound, event, sentence))
+def _prove(source: Source, provider: Provider, inbound: Inbound) -> None:
+    """Raises _Refusal unless the request is whole and signed with the source's secret."""
+    if inbound.is_too_large:
+        raise _Refusal("too_large", TOO_LARGE)
+    problem = provider.signature_problem(source.webhook_secret, inbound.headers, inbound.body)
+    if problem is not None:
+        raise _Refusal("unsigned", problem, told=UNSIGNED)
 
 
-def _accept(source: Source, inbound: Inbound, provider: Provider, event: Event) -> Answer:
-    delivery = _new_row(source, inbound, provider, event)
+def _take(source: Source, provider: Provider, inbound: Inbound) -> Answer:
+    """A proved request: read, judged and recorded. Raises _Refusal for what the source has no use for."""
+    delivery = _new_row(source, provider, inbound)
     try:
+        event = provider.read(inbound.headers, inbound.body)
+        if foreign := foreign_problem(source, event.repository):
+            raise _Refusal("foreign", foreign)  # noqa: TRY301 — told apart from faults two lines below
+        describe_event(delivery, event)
         with ledger_transaction():
             _record(delivery, source, event, decide(source, event, provider.name))
+    except FormatError as error:
+        raise _Refusal("malformed", error.sentence) from error
     except IntegrityError:
         first = Delivery.objects.filter(source=source, forge_delivery_id=delivery.forge_delivery_id)
         if delivery.forge_delivery_id is None or not first.exists():
             raise
         return _duplicate(delivery, first.for_list().get())
-    except DatabaseError:
+    except (_Refusal, DatabaseError):
         raise
     except Exception:
         # Whatever our own code did wrong, the delivery stays in the ledger, and can be delivered and replayed.
@@ -110,8 +121,8 @@ def _accept(source: Source, inbound: Inbound, provider: Provider, event: Event) 
     return Answer("accepted", delivery.sentence, delivery)
 
 
-def _new_row(source: Source, inbound: Inbound, provider: Provider, event: Event) -> Delivery:
-    delivery = Delivery(
+def _new_row(source: Source, provider: Provider, inbound: Inbound) -> Delivery:
+    return Delivery(
         id=uuid.uuid4(),
         source=source,
         forge=inbound.forge,
@@ -120,10 +131,7 @@ def _new_row(source: Source, inbound: Inbound, provider: Provider, event: Event)
         headers=kept_headers(inbound.headers, source.webhook_secret),
         body=pack_body(kept_body(inbound.body, source)),
         body_bytes=len(inbound.body),
-        sender=event.sender,
     )
-    describe_event(delivery, event)
-    return delivery
 
 
 def describe_event(delivery: Delivery, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Whether a signed delivery is about the Git repository that the source is linked to (field case W13). Writes nothing."""
+"""Whether a signed delivery is about the Git repository that the source is linked to (field case W13)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def rename_sentence(source: Source, repository: ForgeRepository) -> str:
     old, new = source.forge_full_name, repository.full_name
     if not old or not new or old.lower() == new.lower():
         return ""
-    return f" The repository is called {quoted(new)} now, and was {quoted(old)}: change the clone URL before that name is given away."
+    return (
+        f" The repository is called {quoted(new)} now, and was {quoted(old)}: change the clone URL in the settings "
+        "before somebody else takes the old name."
+    )
 
 
 def _place(clone_url: str) -> tuple[str, str] | None:

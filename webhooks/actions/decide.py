@@ -1,4 +1,4 @@
-"""What a good event asks for, by the rules as they are: a status, a sentence, a verdict for every rule. Writes nothing."""
+"""What a good event asks for, by the rules as they are: status, sentence, a verdict for every rule. Writes nothing."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Decision:
 def decide(source: Source, event: Event, forge_name: str, *, by_hand: bool = False) -> Decision:
     """`by_hand`: a person asked for it, so a mark like `[skip ci]` in the message does not count."""
     if isinstance(event, PushEvent):
-        return _decide_push(source, event, forge_name, by_hand=by_hand)
+        return _decide_push(source, event, by_hand=by_hand)
     if isinstance(event, Ping):
         sentence = f"{forge_name} reached Imageyard: the webhook works. {event.warning}"
         return Decision(Status.CONNECTED, sentence.strip())
     return Decision(Status.IGNORED, f"Ignored: {event.reason[:1].lower() + event.reason[1:]}")
 
 
-def _decide_push(source: Source, push: PushEvent, forge_name: str, *, by_hand: bool) -> Decision:
+def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:
     if push.deleted:
         what = f"{ONE[push.ref.type]} {quoted(push.ref.name)}"
         return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; images made from it stay.")

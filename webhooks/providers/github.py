@@ -33,7 +33,9 @@ _WRONG = (
     "The signature does not fit. GitHub signs with another secret than this source has: make a new secret in the "
     "settings and paste it into the webhook's “Secret”. Or something between changed the body."
 )
-_NO_SECRET = "This source has no webhook secret, so no request can be proved to be GitHub's. Make one in the settings."
+_NOTHING_TO_PROVE_WITH = (
+    "This source has no webhook secret, so no request can be proved to be GitHub's. Make one in the settings."
+)
 
 _NOT_A_PUSH = {
     "create": "GitHub sends a push for every new branch or tag as well; that delivery is the one that counts.",
@@ -61,7 +63,7 @@ class GitHub:
 
     def signature_problem(self, secret: str, headers: Headers, body: bytes) -> str | None:
         if not secret:
-            return _NO_SECRET
+            return _NOTHING_TO_PROVE_WITH
         given = headers.get("x-hub-signature-256")
         if given is None:
             return _SHA1 if "x-hub-signature" in headers else _UNSIGNED

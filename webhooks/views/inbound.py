@@ -90,5 +90,5 @@ def _answered(answer: Answer) -> _AnswerFirst:
 
 
 def _problem(status: HTTPStatus, detail: str, **told: str) -> _AnswerFirst:
-    document = {"status": status.value, "title": status.phrase, "detail": detail, **told}
+    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **told}
     return _AnswerFirst(document, status=status, content_type="application/problem+json")

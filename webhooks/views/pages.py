@@ -1,4 +1,4 @@
-"""The ledger of a repository: what came in, and what came of it in words. Members only: senders and messages stand in it."""
+"""The ledger of a repository: what came in, and what came of it in words. Members only, as senders stand in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stored body as text to read: indented where it is JSON, never longer than a page can bear. Escaping is the page's."""
+"""A stored body as text to read: indented where it is JSON, never longer than a page can bear. Escapes nothing."""
 
 from __future__ import annotations
 

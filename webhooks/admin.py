@@ -1,0 +1,97 @@
+"""The ledger in the administration: read, searched, replayed; never edited, since it is history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.models import User
+from builds.models import Build
+from lib.refusal import Refused
+from webhooks.actions import replay_delivery
+from webhooks.models import LARGE, Delivery
+from webhooks.views.shown import shown_body
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Delivery]
+else:
+    _ModelAdmin = admin.ModelAdmin  # takes type arguments only where django-stubs is looking
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(_ModelAdmin):
+    list_display = ("short", "received_at", "repository", "event", "ref", "commit_short", "status", "sentence")
+    list_filter = ("status", "event", "forge", "received_at")
+    search_fields = ("=id", "ref", "commit", "sender", "sentence", "source__repository__name", "=forge_delivery_id")
+    search_help_text = "Id, branch or tag, commit, sender, repository, or a word of the sentence."
+    date_hierarchy = "received_at"
+    list_select_related = ("source__repository__namespace",)
+    list_per_page = 50
+    show_full_result_count = False
+    actions = ("replay",)
+    fields = (
+        "id", "received_at", "repository", "source", "forge", "event", "forge_delivery_id", "status", "sentence",
+        "times", "ref_type", "ref", "before", "commit", "forced", "commit_message", "sender", "verdicts", "builds",
+        "duplicate_of", "replay_of", "page", "headers", "body_bytes", "request_body",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        return rows.defer(*LARGE) if match and (match.url_name or "").endswith("changelist") else rows
+
+    @admin.display(description="delivery", ordering="id")
+    def short(self, delivery: Delivery) -> str:
+        return delivery.short_id
+
+    @admin.display(description="commit", ordering="commit")
+    def commit_short(self, delivery: Delivery) -> str:
+        return delivery.commit[:7]
+
+    @admin.display(description="repository", ordering="source__repository__name")
+    def repository(self, delivery: Delivery) -> SafeString:
+        repository = delivery.source.repository
+        url = reverse("admin:registry_repository_change", args=[repository.pk])
+        return format_html('<a href="{}">{}</a>', url, repository.path)
+
+    @admin.display(description="builds")
+    def builds(self, delivery: Delivery) -> SafeString:
+        rows = Build.objects.filter(pk__in=delivery.build_ids).order_by("number")
+        links = ((reverse("admin:builds_build_change", args=[b.pk]), b.number, b.state) for b in rows)
+        return format_html_join(", ", '<a href="{}">#{}</a> {}', links) or format_html("none")
+
+    @admin.display(description="page")
+    def page(self, delivery: Delivery) -> SafeString:
+        return format_html('<a href="{0}">{0}</a>', delivery.get_absolute_url())
+
+    @admin.display(description="body")
+    def request_body(self, delivery: Delivery) -> SafeString:
+        return format_html("<pre>{}</pre>", shown_body(delivery.duplicate_of or delivery.replay_of or delivery).text)
+
+    @admin.action(description="Replay with the rules as they are now")
+    def replay(self, request: HttpRequest, rows: QuerySet[Delivery]) -> None:
+        assert isinstance(request.user, User)
+        for delivery in rows.select_related("replay_of"):
+            try:
+                made = replay_delivery(request.user, delivery)
+            except Refused as refused:
+                self.message_user(request, f"{delivery.short_id}: {refused.sentence}", messages.WARNING)
+            else:
+                self.message_user(request, f"{delivery.short_id}: {made.sentence}", messages.SUCCESS)
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, _delivery: Any = None) -> bool:
+        # Needed for the action; every field is read-only, so nothing can be changed.
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, _request: HttpRequest, _delivery: Any = None) -> bool:
+        return False
