@@ -83,8 +83,8 @@ def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index
         if refused is None:
             raise
         raise source_error(
-            f"Git does not write {quoted(refused['path'])}: names such as `.git` and links such as `.gitmodules` are not "
-            "allowed in a repository. Remove it there."
+            f"Git does not write {quoted(refused['path'])}: names such as `.git` and links such as `.gitmodules` are "
+            "not allowed in a repository. Remove it there."
         ) from failed
     # The index is what was written; its tree is the commit's, or something else was built than what the label says.
     if git.at(git_dir).write_tree(env=env).decode().strip() != tree_name:

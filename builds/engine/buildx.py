@@ -1,0 +1,171 @@
+"""Run one `docker buildx build`: arguments, surroundings, metadata. What its output means is the business of core.
+
+Nothing of the repository reaches BuildKit but the context and the folder of the Dockerfile, which `inputs` has checked.
+`.dockerignore` and `<Dockerfile>.dockerignore` are BuildKit's own business.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from builds.core.errors import BuildError, ErrorKind
+from builds.engine.buildxclient import client_argv, client_env
+from builds.engine.inputs import find_context, find_dockerfile
+from builds.engine.process import StopFlag, run
+from builds.engine.workspace import private_directory, write_private
+
+__all__ = ["BuildRequest", "BuildxResult", "RegistryAuth", "build"]
+
+# Docker's own registry is known to its clients by this key only.
+_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_ARG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAuth:
+    """A login for one registry, `host[:port]` as it stands in image names."""
+
+    host: str
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build and where to push it.
+
+    `context` and `dockerfile` are relative to `tree`, the work tree. `image` is the name with its tag. `work_dir` is a
+    folder of this run for buildx's own files; it may exist. `builder` "" is the Docker Engine's own at `docker_host`
+    ("" for the default socket). `insecure` allows plain HTTP to the registry of `image`. Without `cache` every step
+    runs and base images are asked for anew.
+    """
+
+    tree: Path
+    work_dir: Path
+    image: str
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    build_args: dict[str, str] = field(default_factory=dict)
+    cache: bool = True
+    labels: dict[str, str] = field(default_factory=dict)
+    builder: str = ""
+    docker_host: str = ""
+    registry_auths: tuple[RegistryAuth, ...] = ()
+    insecure: bool = False
+
+    def with_cache(self) -> BuildRequest:
+        """The same build from what is in the cache, for pushing once more."""
+        return replace(self, cache=True)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildxResult:
+    """`metadata` is the content of the metadata file; None unless the build succeeded and wrote one."""
+
+    returncode: int
+    metadata: dict[str, Any] | None
+
+
+def build(
+    request: BuildRequest, *, on_stderr: Callable[[bytes], None], stop: StopFlag, timeout_s: float
+) -> BuildxResult:
+    """Build and push. `on_stderr` gets rawjson lines with plain text around them, in chunks cut anywhere.
+
+    Raises `BuildError` (kind `user`) where context or Dockerfile is missing or leads out of the tree, and `Stopped`;
+    any other failure is a `returncode` that is not 0. When this returns no process of it is left.
+    """
+    context = find_context(request.tree, request.context)
+    dockerfile = find_dockerfile(request.tree, request.dockerfile)
+    request.work_dir.mkdir(parents=True, exist_ok=True)
+    metadata = request.work_dir / "metadata.json"
+    metadata.unlink(missing_ok=True)
+    with _docker_config(request.registry_auths) as docker_config:
+        done = run(
+            [*client_argv(), *build_arguments(request, context, dockerfile, metadata)],
+            env=client_env(
+                docker_config=docker_config,
+                buildx_config=request.work_dir / "config",
+                docker_host=request.docker_host,
+            ),
+            cwd=request.work_dir,
+            timeout_s=timeout_s,
+            stop=stop,
+            on_stderr=on_stderr,
+        )
+    return BuildxResult(done.returncode, _read(metadata) if done.returncode == 0 else None)
+
+
+def build_arguments(request: BuildRequest, context: Path, dockerfile: Path, metadata: Path) -> list[str]:
+    """What follows `docker buildx`: every value is joined to its option, and the context stands behind `--`."""
+    arguments = ["build", "--progress=rawjson", "--provenance=mode=max", f"--metadata-file={metadata}"]
+    if request.builder:
+        arguments.append(f"--builder={request.builder}")
+    if request.target:
+        arguments.append(f"--target={request.target}")
+    if request.platforms:
+        arguments.append(f"--platform={','.join(request.platforms)}")
+    if not request.cache:
+        arguments += ["--no-cache", "--pull"]
+    for name, value in request.build_args.items():
+        if not _ARG_NAME.fullmatch(name):
+            # A name without a value would be taken from our own environment.
+            raise BuildError(ErrorKind.USER, f"`{name[:80]}` is not a name for a build argument.")
+        arguments.append(f"--build-arg={name}={value}")
+    # Labels are put on the finished image: they change its digest and no step's cache key (measured).
+    arguments += [f"--label={name}={value}" for name, value in request.labels.items()]
+    return [*arguments, f"--output={_output(request)}", f"--file={dockerfile}", "--", str(context)]
+
+
+def _output(request: BuildRequest) -> str:
+    """The image exporter's options, as one line of CSV: BuildKit docs/reference, "image exporter".
+
+    Not unpacked and not stored in the engine: the image is wanted in the registry, and that saves a fifth of the time.
+    Annotations repeat the labels where registries look for them, on the manifest.
+    """
+    options = [
+        "type=image",
+        f"name={request.image}",
+        "push=true",
+        "unpack=false",
+        "store=false",
+        "oci-mediatypes=true",
+        *(["registry.insecure=true"] if request.insecure else []),
+        *(f"annotation.{name}={value}" for name, value in request.labels.items()),
+    ]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(options)
+    return line.getvalue()
+
+
+@contextmanager
+def _docker_config(auths: tuple[RegistryAuth, ...]) -> Iterator[Path]:
+    """A DOCKER_CONFIG of this run alone, in memory where possible, with nothing in it but the logins."""
+    logins = {
+        _DOCKER_HUB_KEY if auth.host in _DOCKER_HUB else auth.host: {
+            "auth": base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()
+        }
+        for auth in auths
+    }
+    with private_directory() as folder:
+        write_private(folder / "config.json", json.dumps({"auths": logins}))
+        yield folder
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
