@@ -53,7 +53,18 @@ class Site:
 
 def start_web(environ: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     port = environ["IMAGEYARD_HTTP"].rpartition(":")[2]
-    command = [sys.executable, "-m", "uvicorn", "imageyard.asgi:application", "--port", port, "--lifespan", "off"]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "imageyard.asgi:application",
+        "--port",
+        port,
+        "--lifespan",
+        "off",
+        "--log-level",
+        "warning",
+    ]
     return subprocess.Popen(
         [*command, "--timeout-graceful-shutdown", "1"], cwd=CHECKOUT, env=environ, stderr=log.open("a")
     )
