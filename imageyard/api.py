@@ -17,6 +17,7 @@ from builds.api.shapes import verdict_out
 from builds.logs.frames import StoreUnavailable
 from lib.problems import problem
 from lib.refusal import Code, Refused
+from webhooks.api import router as deliveries
 
 api = NinjaAPI(
     title="Imageyard",
@@ -27,6 +28,7 @@ api = NinjaAPI(
 )
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
+api.add_router("", deliveries)
 
 _STATUS: dict[Code, HTTPStatus] = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -27,7 +27,7 @@ def foreign_problem(source: Source, repository: ForgeRepository) -> str | None:
             "again in the settings."
         )
     place = _place(source.clone_url)
-    if place is None or not repository.full_name or place[0] != repository.host.lower():
+    if place is None or not place[0] or not repository.full_name or place[0] != repository.host.lower():
         return None
     if place[1].lower() == repository.full_name.lower():
         return None

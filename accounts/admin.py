@@ -1,0 +1,82 @@
+"""Accounts in the admin: users, namespaces with their members, tokens that can be revoked, and the audit to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import ApiToken, AuditEntry, Membership, Namespace, User
+from lib.admin import ReadOnlyAdmin, link_to
+
+admin.site.site_header = "Imageyard"
+admin.site.site_title = "Imageyard"
+admin.site.index_title = "Administration"
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user", "namespace"]
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    inlines = [MembershipInline]
+
+
+@admin.register(Namespace)
+class NamespaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["name", "kind", "members_count", "repositories_count", "created_at"]
+    list_filter = ["kind"]
+    search_fields = ["name"]
+    inlines = [MembershipInline]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:
+        counts = {"members_n": Count("members", distinct=True), "repositories_n": Count("repositories", distinct=True)}
+        return super().get_queryset(request).annotate(**counts)
+
+    @admin.display(description="members", ordering="members_n")
+    def members_count(self, row: Any) -> int:
+        return int(row.members_n)
+
+    @admin.display(description="repositories", ordering="repositories_n")
+    def repositories_count(self, row: Any) -> int:
+        return int(row.repositories_n)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Tokens are made by their users, who see them once; here they are found and revoked."""
+
+    list_display = ["prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"]
+    list_filter = ["revoked_at", "created_at"]
+    search_fields = ["prefix", "name", "user__username"]
+    list_select_related = ["user"]
+    readonly_fields = ["prefix", "user", "created_at", "last_used_at", "revoked_at"]
+    actions = ["revoke"]
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description="user", ordering="user__username")
+    def owner(self, row: ApiToken) -> str:
+        return link_to(row.user)
+
+    @admin.action(description="Revoke the chosen tokens")
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiToken]) -> None:
+        count = rows.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.message_user(request, f"{count} tokens revoked; whatever used them is refused from now on.")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "actor", "action", "target", "detail"]
+    list_filter = ["action", "at"]
+    search_fields = ["actor__username", "action", "target", "detail"]
+    list_select_related = ["actor"]
+    date_hierarchy = "at"

@@ -1,0 +1,232 @@
+"""The builds room in the admin: find anything, follow links, trigger, cancel and retry. History stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from accounts.models import User
+from builds.actions import cancel_build, request_probe, retry_build, trigger_builds
+from builds.core.rules import Ref, check_rule
+from builds.models import Build, BuildEvent, BuildRule, LogArchive, Source, Step, Worker
+from builds.reading import sentence_of
+from lib.admin import ReadOnlyAdmin, ReadOnlyInline, link_to
+from lib.humanize import format_size
+from lib.refusal import Refused
+
+
+class BuildRuleInline(ReadOnlyInline):
+    model = BuildRule
+    fields = ["position", "ref_type", "pattern", "tags", "dockerfile", "context", "autobuild", "cache"]
+    readonly_fields = fields
+
+
+@admin.register(Source)
+class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Credentials are set on the repository's page and never shown, here neither."""
+
+    list_display = ["repository_link", "forge", "clone_url", "default_branch", "connected_at", "probe_state"]
+    list_filter = ["forge", "probe_state", "connected_at"]
+    search_fields = ["clone_url", "repository__name", "repository__namespace__name", "forge_full_name"]
+    list_select_related = ["repository__namespace"]
+    fields = [
+        "repository",
+        "forge",
+        "clone_url",
+        "default_branch",
+        "submodules",
+        "keeps_git_dir",
+        "parallel_builds",
+        "ssh_known_hosts",
+        "deploy_key_public",
+        "connected_at",
+        "last_delivery_at",
+        "probe_sentence",
+    ]
+    readonly_fields = [
+        "repository",
+        "forge",
+        "clone_url",
+        "deploy_key_public",
+        "connected_at",
+        "last_delivery_at",
+        "probe_sentence",
+    ]
+    inlines = [BuildRuleInline]
+    actions = ["trigger", "probe"]
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description="repository")
+    def repository_link(self, row: Source) -> str:
+        return link_to(row.repository)
+
+    @admin.action(description="Trigger a build of the default branch")
+    def trigger(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
+        def one(actor: User, source: Source) -> str:
+            if not source.default_branch:
+                raise Refused(
+                    f"{source.repository}: its default branch is not known yet. Look at the Git server first."
+                )
+            made = trigger_builds(actor, source, Ref("branch", source.default_branch))
+            return f"{source.repository}: {', '.join(f'build #{build.number}' for build in made)} is asked for."
+
+        _for_each(self, request, rows, one)
+
+    @admin.action(description="Look at the Git server")
+    def probe(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
+        def one(_actor: User, source: Source) -> str:
+            request_probe(source)
+            return f"{source.repository}: a worker is asking {source.clone_url}."
+
+        _for_each(self, request, rows, one)
+
+
+@admin.register(BuildRule)
+class BuildRuleAdmin(ReadOnlyAdmin):
+    """Rules are edited with their tester beside them, on the repository's page."""
+
+    list_display = ["__str__", "source_link", "tags", "dockerfile", "autobuild", "cache", "problems"]
+    list_filter = ["ref_type", "autobuild", "cache"]
+    search_fields = ["pattern", "source__clone_url", "source__repository__name"]
+    list_select_related = ["source__repository__namespace"]
+
+    @admin.display(description="source")
+    def source_link(self, row: BuildRule) -> str:
+        return link_to(row.source, str(row.source.repository))
+
+    @admin.display(description="problems")
+    def problems(self, row: BuildRule) -> str:
+        return " ".join(problem.message for problem in check_rule(row.spec)) or "–"
+
+
+class StepInline(ReadOnlyInline):
+    model = Step
+    fields = ["attempt", "index", "name", "state", "cached", "duration_s", "lines"]
+    readonly_fields = fields
+
+
+class BuildEventInline(ReadOnlyInline):
+    model = BuildEvent
+    fields = ["at", "kind", "attempt", "detail"]
+    readonly_fields = fields
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyAdmin):
+    list_display = [
+        "number",
+        "repository_link",
+        "state",
+        "sentence",
+        "ref",
+        "commit",
+        "cause",
+        "attempt",
+        "queued_at",
+        "page",
+    ]
+    list_filter = ["state", "cause", "error_kind", "queued_at", "repository__namespace"]
+    search_fields = ["number", "repository__name", "repository__namespace__name", "ref", "commit", "digest"]
+    list_select_related = ["repository__namespace", "repository__registry", "superseded_by"]
+    date_hierarchy = "queued_at"
+    actions = ["cancel", "retry"]
+    inlines = [StepInline, BuildEventInline]
+    show_full_result_count = False
+
+    @admin.display(description="repository", ordering="repository")
+    def repository_link(self, row: Build) -> str:
+        return link_to(row.repository)
+
+    @admin.display(description="what happens")
+    def sentence(self, row: Build) -> str:
+        return row.wait_reason or "Waiting." if row.state == "queued" else sentence_of(row)
+
+    @admin.display(description="page")
+    def page(self, row: Build) -> str:
+        return format_html('<a href="{}">open</a>', row.get_absolute_url())
+
+    @admin.action(description="Cancel the chosen builds", permissions=["view"])
+    def cancel(self, request: HttpRequest, rows: QuerySet[Build]) -> None:
+        def one(actor: User, build: Build) -> str:
+            cancel_build(actor, build)
+            return f"{build} is being cancelled."
+
+        _for_each(self, request, rows, one)
+
+    @admin.action(description="Retry the chosen builds", permissions=["view"])
+    def retry(self, request: HttpRequest, rows: QuerySet[Build]) -> None:
+        def one(actor: User, build: Build) -> str:
+            return f"{retry_build(actor, build)} waits for a worker."
+
+        _for_each(self, request, rows, one)
+
+
+def _for_each(
+    page: admin.ModelAdmin[Any], request: HttpRequest, rows: QuerySet[Any], act: Callable[[User, Any], str]
+) -> None:
+    """Do one thing to each row, and say of each what came of it. Only administrators act here."""
+    if not (isinstance(request.user, User) and request.user.is_superuser):
+        page.message_user(request, "Only an administrator may do that here.", messages.ERROR)
+        return
+    for row in rows:
+        try:
+            page.message_user(request, act(request.user, row))
+        except Refused as refused:
+            page.message_user(request, refused.sentence, messages.WARNING)
+
+
+@admin.register(Step)
+class StepAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "build_link", "attempt", "index", "state", "cached", "duration_s", "lines"]
+    list_filter = ["state", "cached"]
+    search_fields = ["name", "build__repository__name"]
+    list_select_related = ["build__repository__namespace"]
+
+    @admin.display(description="build")
+    def build_link(self, row: Step) -> str:
+        return link_to(row.build)
+
+
+@admin.register(BuildEvent)
+class BuildEventAdmin(ReadOnlyAdmin):
+    list_display = ["at", "build_link", "kind", "attempt", "detail"]
+    list_filter = ["kind", "at"]
+    list_select_related = ["build__repository__namespace"]
+
+    @admin.display(description="build")
+    def build_link(self, row: BuildEvent) -> str:
+        return link_to(row.build)
+
+
+@admin.register(LogArchive)
+class LogArchiveAdmin(ReadOnlyAdmin):
+    list_display = ["object_name", "build_link", "attempt", "size", "lines", "created_at"]
+    search_fields = ["object_name", "build__repository__name"]
+    list_select_related = ["build__repository__namespace"]
+    exclude = ["index"]
+
+    @admin.display(description="build")
+    def build_link(self, row: LogArchive) -> str:
+        return link_to(row.build)
+
+    @admin.display(description="size", ordering="size_bytes")
+    def size(self, row: LogArchive) -> str:
+        return format_size(row.size_bytes)
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = ["name", "slots", "builder", "builder_fault", "free", "seen_at", "draining_since", "stopped_at"]
+    list_filter = ["host"]
+    search_fields = ["name", "host"]
+
+    @admin.display(description="free disk", ordering="disk_free_bytes")
+    def free(self, row: Worker) -> str:
+        return format_size(row.disk_free_bytes)
