@@ -52,7 +52,7 @@ def _demo(supervisor: Supervisor) -> None:
     webhook_url, secret = api.ensure_source(f"file://{bare}", env.home / "demo-webhook-secret")
     api.put_rules(base)
     say(f"Linked it to the repository {NAME}: branch main → latest.")
-    delivery = api.deliver(webhook_url, *push_request(push, bare, secret))
+    delivery = api.deliver(webhook_url, *push_request(push, secret))
     builds = delivery.get("builds") or []
     if not builds:
         raise DemoError(f"The push was delivered and built nothing: {delivery.get('verdicts') or delivery}")

@@ -105,10 +105,16 @@ class Follower:
         if lines and self._headed != step:
             self._head(step)
         for line in lines:
-            self._out(f"   {_CONTROL.sub('', line)}")
+            self._out(f"   {_shown(line)}")
         self._printed[step] = self._printed.get(step, 0) + len(lines)
 
     def _head(self, step: int) -> None:
         self._headed = step
         self._printed.setdefault(step, 0)
-        self._out(f"▸ {_CONTROL.sub('', self._names.get(step, f'step {step}'))}")
+        self._out(f"▸ {_shown(self._names.get(step, f'step {step}'))}")
+
+
+def _shown(line: str) -> str:
+    """A line as a terminal ends up showing it: what a carriage return wrote over is gone."""
+    last = next((part for part in reversed(line.split("\r")) if part), "")
+    return _CONTROL.sub("", last)

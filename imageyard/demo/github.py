@@ -6,19 +6,18 @@ import hashlib
 import hmac
 import json
 import uuid
-from pathlib import Path
 
 from imageyard.demo.gitrepo import BRANCH, NO_COMMIT, Push
 
 
-def push_request(push: Push, bare: Path, secret: str) -> tuple[bytes, dict[str, str]]:
+def push_request(push: Push, secret: str) -> tuple[bytes, dict[str, str]]:
     """Body and headers.
 
     Fields as in GitHub's documentation, "Webhook events and payloads", `push`; signed as in "Validating webhook
     deliveries" (`X-Hub-Signature-256`).
     """
     person = {"name": "Hello Demo", "email": "hello@acme.test", "username": "hello-demo"}
-    url = f"file://{bare}"
+    url = "https://github.example/demo/hello"
     commit = {
         "id": push.after,
         "tree_id": push.after,
@@ -49,7 +48,7 @@ def push_request(push: Push, bare: Path, secret: str) -> tuple[bytes, dict[str, 
             "full_name": "demo/hello",
             "private": False,
             "html_url": url,
-            "clone_url": url,
+            "clone_url": f"{url}.git",
             "default_branch": BRANCH,
             "owner": {"name": "demo", "login": "demo", "id": 1},
         },

@@ -30,7 +30,7 @@ def test_it_makes_the_repository_once_and_adds_a_commit_on_every_run(tmp_path: P
 
 def test_it_signs_the_push_as_github_does(tmp_path: Path) -> None:
     push = push_commit(tmp_path / "hello.git")
-    body, headers = push_request(push, tmp_path / "hello.git", "secret")
+    body, headers = push_request(push, "secret")
     assert headers["X-Hub-Signature-256"] == "sha256=" + hmac.new(b"secret", body, hashlib.sha256).hexdigest()
     assert json.loads(body)["after"] == push.after
     assert json.loads(body)["created"] is True
