@@ -37,9 +37,9 @@ def decompress(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(data) if data else b""
 
 
-def ends_midline(frame: Frame | ArchivedFrame, content: bytes) -> bool:
-    """Whether the last line of `frame` goes on in a next one, or may: it has no line feed and was not counted."""
-    return bool(content) and not content.endswith(b"\n") and frame.lines == content.count(b"\n")
+def ends_midline(lines: int, content: bytes) -> bool:
+    """Whether the last line of a frame may go on in the next one: it has no line feed and is not in `lines`."""
+    return bool(content) and not content.endswith(b"\n") and lines == content.count(b"\n")
 
 
 class FrameStore(Protocol):

@@ -10,7 +10,8 @@ from typing import TypeVar
 from asgiref.sync import sync_to_async
 from django.core.files.storage import Storage
 
-from builds.logs.frames import FrameStore, Totals
+from builds.logs.cutter import Position
+from builds.logs.frames import FrameStore, Totals, ends_midline
 from builds.logs.sources import ArchivedSource, LiveSource, LogMoved, LogSource
 from builds.logs.stream import RedisClient
 
@@ -74,6 +75,21 @@ class LogReader:
     def tail(self, step: int, count: int, max_bytes: int = MAX_RANGE_BYTES) -> LineRange:
         """The last `count` lines."""
         return self.lines(step, -count, count, max_bytes)
+
+    def ending(self, step: int, max_bytes: int) -> tuple[Position, bytes]:
+        """Where a step ends now, and at least its last `max_bytes` before that (or all of it)."""
+
+        def read(source: LogSource) -> tuple[Position, bytes]:
+            extents = source.extents(step)
+            if not extents:
+                return Position(), b""
+            end = extents[-1].end
+            extents = [extent for extent in extents if extent.end >= end - max_bytes]
+            chunks = list(source.load(extents))
+            last, content = extents[-1], chunks[-1]
+            return Position(end, last.end_line, ends_midline(last.lines, content)), b"".join(chunks)
+
+        return self._reopening(read)
 
     def span(self, step: int, start: int, end: int) -> bytes:
         """The bytes of a step from offset `start` up to `end`, as far as they are known."""

@@ -51,4 +51,4 @@ def _cutters_behind(listing: list[Frame], store: FrameStore, build_id: int, atte
 
 def _end(frame: Frame, content: bytes) -> Position:
     offset, line = frame.byte_offset + frame.size_bytes, frame.first_line + frame.lines
-    return Position(offset, line, ends_midline(frame, content))
+    return Position(offset, line, ends_midline(frame.lines, content))

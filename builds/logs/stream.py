@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -60,6 +61,12 @@ def connect(url: str) -> RedisClient:
         "protocol": 2,  # one shape of answers
     }
     return cast("RedisClient", redis.Redis.from_url(url, **options))
+
+
+@lru_cache(maxsize=4)
+def shared_client(url: str) -> RedisClient:
+    """The client of this process for short calls; its pool gives each thread a connection."""
+    return connect(url)
 
 
 def encode_entry(entry: Entry) -> dict[bytes, bytes]:

@@ -109,7 +109,7 @@ class DatabaseFrames:
         if step is not None:
             rows = rows.filter(step_index=step)
         with _reachable():
-            return [Frame(*row, b"") for row in rows.order_by("step_index", "seq").values_list(*_LISTED)]
+            return [Frame._make((*row, b"")) for row in rows.order_by("step_index", "seq").values_list(*_LISTED)]
 
     def data(self, build_id: int, attempt: int, frames: Iterable[Frame]) -> list[bytes] | None:
         wanted = [(frame.step, frame.seq) for frame in frames]

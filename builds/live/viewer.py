@@ -1,0 +1,67 @@
+"""What waits for one viewer, in bounded memory. No network: whoever sends takes it from here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from builds.live.state import Message
+
+MAX_MESSAGES = 256
+MAX_CHARS = 1024 * 1024
+
+
+class Viewer:
+    """A queue of messages in order.
+
+    A viewer that does not keep up loses nothing: beyond the limit only the last message of each kind is kept, and in
+    place of log lines it hears how many there are ("more"), to read those it shows by range.
+    """
+
+    def __init__(self, more: Callable[[Message], str]) -> None:
+        self.is_over = False
+        self._more = more
+        self._queue: deque[Message] = deque()
+        self._chars = 0
+        self._late: dict[tuple[str, object], Message] = {}
+        self._news = asyncio.Event()
+
+    def offer(self, message: Message) -> None:
+        """Add a message."""
+        if self._late or len(self._queue) >= MAX_MESSAGES or self._chars >= MAX_CHARS:
+            self._late[message.key] = message
+        else:
+            self._queue.append(message)
+            self._chars += len(message.text)
+        self._news.set()
+
+    def replace(self, messages: list[Message]) -> None:
+        """Forget what waits: `messages` say all of it."""
+        self._queue.clear()
+        self._late.clear()
+        self._chars = 0
+        self._queue.extend(messages)
+        self._news.set()
+
+    def close(self) -> None:
+        """Nothing follows what waits already."""
+        self.is_over = True
+        self._news.set()
+
+    async def take(self, timeout_s: float) -> list[str]:
+        """Everything that waits, as soon as there is something; nothing after `timeout_s` of silence, or at the end."""
+        if not self._queue and not self.is_over:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+            except TimeoutError:
+                return []
+        texts = [message.text for message in self._queue]
+        late = sorted(self._late.values(), key=lambda message: message.number)
+        texts += [self._more(message) if message.key[0] == "log" else message.text for message in late]
+        self._queue.clear()
+        self._late.clear()
+        self._chars = 0
+        return texts
