@@ -3,6 +3,8 @@
 .PHONY: help demo up test lint bench lock clean
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED = 1
+# Compiling every module anew would be half of a start's time.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
