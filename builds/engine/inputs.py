@@ -1,7 +1,7 @@
 """Context and Dockerfile of a build, found in the work tree and never outside it. Reads no file's content.
 
 buildx opens on this machine whatever path it is given, links followed; BuildKit keeps to the folders that it then gets.
-So the folders are resolved and checked here, and a Dockerfile that is a link is left to BuildKit where it can follow it.
+So the folders are resolved and checked here; a Dockerfile that is a link is left to BuildKit where it can follow it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from builds.core.refnames import quoted
 
 _MAX_WALKED = 5_000
 _MAX_SHOWN = 8
-_LOOKS_LIKE = re.compile(r"(?:Dockerfile|Containerfile)(?:\.(?!dockerignore$).+)?|.+\.Dockerfile", re.IGNORECASE)
+_LOOKS_LIKE = re.compile(
+    r"(?:Dockerfile|Containerfile)(?:\.(?!(?:.*\.)?dockerignore$).+)?|.+\.Dockerfile", re.IGNORECASE
+)
 _SKIPPED = frozenset({".git", "node_modules", "vendor"})
 
 
 def find_context(tree: Path, context: str) -> Path:
     """The folder of the build context, absolute. Raises `BuildError` (kind `user`)."""
     path = _inside(tree, context or ".", "the build context")
-    if path is None or not path.exists():
+    if path is None:
         raise _user(f"The build context {quoted(context)} is not in the repository.{_folders(tree)}")
     if not path.is_dir():
         raise _user(f"The build context {quoted(context)} is a file. Write the folder that it is in.")
@@ -40,10 +42,10 @@ def find_dockerfile(tree: Path, dockerfile: str) -> Path:
     relative = Path(dockerfile or "Dockerfile")
     parent = _inside(tree, str(relative.parent), "the Dockerfile")
     path = parent / relative.name if parent is not None and relative.name not in {"", "."} else None
-    if path is None or not os.path.lexists(path):
+    if path is None or not os.path.lexists(path):  # of a name too long pathlib would make an error
         raise _user(f"There is no {quoted(dockerfile)} in the repository.{_dockerfiles(tree)}")
     target = _inside(tree, str(path.relative_to(tree.resolve())), "the Dockerfile")
-    if target is None or not target.exists():
+    if target is None:
         raise _user(f"{quoted(dockerfile)} is a link to a file that is not in the repository.{_dockerfiles(tree)}")
     if target.is_dir():
         raise _user(f"{quoted(dockerfile)} is a folder. Write the path of the Dockerfile in it.")
@@ -51,7 +53,7 @@ def find_dockerfile(tree: Path, dockerfile: str) -> Path:
 
 
 def _inside(tree: Path, relative: str, what: str) -> Path | None:
-    """`relative` with every link followed, if that stays in the tree; raises if it does not, None for a broken name."""
+    """`relative` with every link followed; None where nothing is there. Raises where it leads out of the tree."""
     root = tree.resolve()
     try:
         path = (root / relative.lstrip("/")).resolve()
@@ -62,6 +64,10 @@ def _inside(tree: Path, relative: str, what: str) -> Path | None:
             f"The path {quoted(relative)} of {what} leads out of the repository, through a link or `..`. "
             "Only what is in the repository can be built."
         )
+    try:
+        path.stat()
+    except OSError:
+        return None
     return path
 
 
@@ -78,7 +84,7 @@ def _walk(tree: Path) -> Iterator[str]:
     seen = 0
     for folder, folders, files in os.walk(tree):
         folders[:] = sorted(name for name in folders if name not in _SKIPPED)
-        for name in files:
+        for name in sorted(files):
             seen += 1
             if _LOOKS_LIKE.fullmatch(name):
                 yield str(Path(folder, name).relative_to(tree))

@@ -220,6 +220,17 @@ def test_it_reads_a_sha256_repository(tmp_path, checkouts):
     assert len(done.commit) == 64
 
 
+def test_it_packs_a_mirror_that_many_fetches_have_littered(git_repo, local, checkouts, monkeypatch):
+    monkeypatch.setattr("builds.engine.mirror._MANY_PACKS", 1)
+    monkeypatch.setattr("builds.engine.mirror._MANY_LOOSE", 0)
+    for number in range(3):
+        git_repo.commit({"a": str(number)})
+        checkouts(local)
+    assert len(list((checkouts.mirror / "objects/pack").glob("*.pack"))) == 1
+    assert list((checkouts.mirror / "objects").glob("[0-9a-f][0-9a-f]/*")) == []
+    assert checkouts(local).commit == git_repo.head()
+
+
 def test_it_waits_for_another_build_of_the_same_source(git_repo, local, checkouts, tmp_path):
     checkouts(local)
     lock = checkouts.mirror.with_name("1.git.lock")

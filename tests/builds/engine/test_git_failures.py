@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -224,6 +225,21 @@ def test_g07_a_key_with_a_passphrase_is_a_sentence(git_repo, git_ssh, checkouts)
 def test_g07_an_ssh_repository_that_is_not_there_is_a_sentence(git_repo, git_ssh, checkouts):
     error = failure(checkouts, ssh_remote(git_ssh, url=git_ssh.address("nothing")))
     assert "There is no Git repository at" in error.message
+
+
+def test_b07_a_full_disk_is_ours_and_is_tried_again(git_repo, local, checkouts):
+    """A file system of 2 MiB for mirrors and trees, and a repository that does not fit."""
+    git_repo.commit({"big": os.urandom(4_000_000)})
+    checkouts.folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(checkouts.folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root can mount a small file system")
+    try:
+        error = failure(checkouts, local)
+    finally:
+        subprocess.run(["umount", str(checkouts.folder)], check=True)
+    assert "The disk of the worker that ran this build is full" in error.message
+    assert (error.kind, error.retryable) == (ErrorKind.PLATFORM, True)
 
 
 @pytest.mark.parametrize("scheme", ["http", "ssh"])
