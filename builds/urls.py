@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any
-
 from django.urls import URLPattern, path
 
+from builds.consumers import BuildConsumer, PagesConsumer
 from builds.views import builds, first_run, home, logs, queue, repositories, rules, source, tags, trigger
 
 R = "r/<str:namespace>/<str:name>"
@@ -45,14 +42,7 @@ urlpatterns: list[URLPattern] = [
 ]
 
 
-def _socket(consumer: str) -> Callable[..., Any]:
-    async def call(scope: Any, receive: Any, send: Any) -> None:
-        await getattr(import_module("builds.consumers"), consumer).as_asgi()(scope, receive, send)
-
-    return call
-
-
 websocket_urlpatterns: list[URLPattern] = [
-    path("ws/builds/<int:build_id>/", _socket("BuildConsumer")),
-    path("ws/pages/", _socket("PagesConsumer")),
+    path("ws/builds/<int:build_id>/", BuildConsumer.as_asgi()),
+    path("ws/pages/", PagesConsumer.as_asgi()),
 ]

@@ -153,7 +153,7 @@ def dressed(field: BoundField) -> SafeString:
 @register.filter
 def code(sentence: object) -> SafeString:
     """A sentence whose `quoted` parts are set as code; everything is escaped first."""
-    escaped = conditional_escape(sentence)
+    escaped = conditional_escape(sentence if isinstance(sentence, SafeString) else str(sentence))
     return mark_safe(_BACKTICKS.sub(r"<code>\1</code>", escaped))  # noqa: S308 — escaped on the line above
 
 

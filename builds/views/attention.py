@@ -60,18 +60,8 @@ def _workers() -> Iterator[Notice]:
 def _failing_rules(user: Any) -> Iterator[Notice]:
     """Rules whose newest finished build failed."""
     failed = Build.objects.visible_to(user).filter(state=State.FAILED, rule__isnull=False).order_by("-pk")
-    newer = Build.objects.filter(
-        rule=OuterRef("rule"),
-        ref_type=OuterRef("ref_type"),
-        ref=OuterRef("ref"),
-        state__in=FINAL,
-        pk__gt=OuterRef("pk"),
-    )
+    newer = Build.objects.filter(rule=OuterRef("rule"), state__in=FINAL, pk__gt=OuterRef("pk"))
     rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer)).for_page()
-    seen: set[tuple[int | None, str]] = set()
-    for build in rows.order_by("-pk")[: 2 * MOST]:
-        if (build.rule_id, build.ref) in seen or len(seen) == MOST:
-            continue
-        seen.add((build.rule_id, build.ref))
-        title = f"{build.repository.path}: {build.get_ref_type_display()} {build.ref} fails"
+    for build in rows.order_by("-pk")[:MOST]:
+        title = f"{build.repository.path}: {build.get_ref_type_display().lower()} {build.ref} fails"
         yield Notice("bad", "x", title, build.error_message, build.get_absolute_url(), build)

@@ -79,7 +79,7 @@ def _filtered(request: HttpRequest, repository: Repository) -> tuple[Any, bool]:
     state, ref = request.GET.get("state", ""), request.GET.get("ref", "").strip()
     if state == "active":
         rows = rows.filter(state__in=ACTIVE)
-    elif state in State:
+    elif state in {s.value for s in State}:
         rows = rows.filter(state=state)
     if ref:
         rows = rows.filter(ref__icontains=ref)

@@ -25,6 +25,7 @@ from registry.models import Repository
 
 TRIED = 200
 SHOWN = 40
+TYPED = 20
 _KINDS = {"branch": "branch", "tag": "tag", "pr": "pull_request", "pull_request": "pull_request"}
 
 
@@ -105,8 +106,8 @@ def _page(
         "is_dirty": request.method == "POST",
     }
     context |= tester(source, form, typed) | {"next": request.POST.get("next", "")}
-    fragment = request.headers.get("HX-Request") == "true" and status == 200
-    template = "builds/_rules_editor.html" if fragment else "builds/repository_rules.html"
+    is_fragment = request.headers.get("HX-Request") == "true" and request.POST.get("do", "save") != "save"
+    template = "builds/_rules_editor.html" if is_fragment else "builds/repository_rules.html"
     return render(request, template, context, status=status)
 
 
@@ -154,7 +155,7 @@ def _known_refs(source: Source | None) -> list[Ref]:
 
 def _typed_refs(text: str) -> Iterator[Ref]:
     """`tag v1.2` is a tag, `branch x` or a bare name a branch; what Git would not allow is left out."""
-    for line in dict.fromkeys(text.splitlines()[:20]):
+    for line in dict.fromkeys(text.splitlines()[:TYPED]):
         first, _, rest = line.strip().partition(" ")
         kind, name = (_KINDS[first], rest.strip()) if first in _KINDS and rest.strip() else ("branch", line.strip())
         if name and name_problem(name) is None:

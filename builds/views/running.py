@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 from typing import Any
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from builds.core.states import RUNNING, State
 from builds.models import Build, Step
+from builds.views.last_lines import last_lines
 
 CARDS = 12
 SAMPLE = 20
@@ -30,6 +31,7 @@ class RunningBuild:
     step_total: int
     elapsed_s: float
     usual_s: float | None
+    last_line: str = ""
 
     @property
     def percent(self) -> int:
@@ -46,15 +48,16 @@ class RunningBuild:
 
 
 def running_builds(user: Any) -> list[RunningBuild]:
-    """The builds that `user` may see and that a worker has now, oldest first. Three queries."""
+    """The builds that `user` may see and that a worker has now, oldest first. Three queries and one call of Redis."""
     builds = list(
         Build.objects.visible_to(user).filter(state__in=RUNNING).for_page().order_by("started_at", "pk")[:CARDS]
     )
     if not builds:
         return []
     now = timezone.now()
-    steps, usual = _steps_of(builds), _usual_seconds(builds)
-    return [_card(build, steps[build.pk], usual.get(build.rule_id or 0), now) for build in builds]
+    steps, usual, lines = _steps_of(builds), _usual_seconds(builds), last_lines(builds)
+    cards = [_card(build, steps[build.pk], usual.get(build.rule_id or 0), now) for build in builds]
+    return [replace(card, last_line=lines.get(card.build.pk, "")) for card in cards]
 
 
 def _steps_of(builds: Sequence[Build]) -> dict[int, list[Step]]:
@@ -76,7 +79,7 @@ def _usual_seconds(builds: Sequence[Build]) -> dict[int, float]:
     )
     spans: dict[int, list[float]] = defaultdict(list)
     for rule_id, started, finished in done.values_list("rule_id", "started_at", "finished_at"):
-        if finished:
+        if started and finished:
             spans[rule_id].append((finished - started).total_seconds())
     return {rule_id: median(found) for rule_id, found in spans.items()}
 

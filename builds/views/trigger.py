@@ -41,12 +41,10 @@ def trigger(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         return _page(request, repository, source, form, status=422)
     try:
         builds = trigger_builds(person(request), source, form.chosen, form.cleaned_data["commit"])
-    except NothingMatches as nothing:
-        form.add_error(None, nothing.sentence)
-        return _page(request, repository, source, form, status=422)
     except Refused as refused:
         form.add_error(None, refused.sentence)
-        return _page(request, repository, source, form, status=409)
+        status = 422 if isinstance(refused, NothingMatches) else 409
+        return _page(request, repository, source, form, status=status)
     if len(builds) == 1:
         return redirect("build", namespace, name, builds[0].number)
     messages.success(request, f"Started {plural(len(builds), 'build')}, one for each rule that matches.")
@@ -93,8 +91,8 @@ def _verdicts(source: Source, form: TriggerForm) -> dict[str, Any]:
 def _known_commit(source: Source, form: TriggerForm) -> str:
     """What the ref pointed to when a worker last looked."""
     ref = form.chosen
-    rows = (row for row in source.refs if row["type"] == ref.type and row["name"] == ref.name)
-    return str(next(rows, {}).get("commit", ""))
+    rows = (str(row.get("commit", "")) for row in source.refs if (row["type"], row["name"]) == (ref.type, ref.name))
+    return next(rows, "")
 
 
 def _page(

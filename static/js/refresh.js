@@ -4,6 +4,7 @@
 const POLL_MS = 15_000;
 const POLL_WITH_SOCKET_MS = 60_000;
 const SETTLE_MS = 150; // several changes at once make one fetch
+const APART_MS = 1_500; // and a busy server is not asked more often than this
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000];
 const STOP = 286; // the fragment is final
 
@@ -30,7 +31,7 @@ class Fragment {
 
   soon() {
     this.isStale = true;
-    if (this.timer === null && !this.isOver) this.timer = setTimeout(() => this.read(), SETTLE_MS);
+    if (this.timer === null && !this.isOver) this.timer = setTimeout(() => this.read(), Math.max(SETTLE_MS, this.readAt + APART_MS - Date.now()));
   }
 
   async read() {

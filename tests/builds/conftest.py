@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.builds.pages import owner, reader, repository, stranger, writer  # noqa: F401 — fixtures of page tests
+
 
 @pytest.fixture
 def rings(monkeypatch) -> list[str]:
