@@ -48,7 +48,6 @@ def run(env: Env, *, and_then: Callable[[Supervisor], int] | None = None, stays:
         for number in SIGNALS:
             signal.signal(number, lambda *_: supervisor.hurry.set())
         supervisor.stop()
-        terminal.say("Stopped.")
         for number, handler in handlers.items():
             signal.signal(number, handler)
     return code

@@ -75,7 +75,9 @@ class Supervisor:
         self._wait_for_answers()
         for service in self.services.values():
             service.follow()
-        self.terminal.say(f"Imageyard runs: {self.env.url} (started in {time.monotonic() - began:.1f} s).")
+        self.terminal.say(
+            f"Imageyard runs: {self.env.url} (started in {time.monotonic() - began:.1f} s). Ctrl-C stops it."
+        )
 
     def watch(self) -> None:
         """Look after the children once; called every moment."""
@@ -109,6 +111,7 @@ class Supervisor:
             service.finish()
         if self._lock is not None:
             self._lock.close()
+        self.terminal.say("Stopped.")
 
     def _stop_worker(self) -> None:
         """Wait for its drain time and a little more, or until somebody is in a hurry."""
@@ -117,8 +120,8 @@ class Supervisor:
         worker = self.services["worker"].child
         if worker.runs and self.env.drain_s:
             self.terminal.say(
-                f"Stopping. Builds that still run after {self.env.drain_s} s are handed back; once more Ctrl-C ends "
-                "the wait."
+                f"Stopping. A build that runs has {self.env.drain_s} s to end before it is handed back; Ctrl-C again "
+                "ends the wait."
             )
         worker.ask()
         deadline = time.monotonic() + self.env.drain_s + DRAIN_EXTRA_S
