@@ -92,6 +92,7 @@ class Feed:
     async def _run(self) -> None:
         try:
             while not self.is_over and not self._is_deserted():
+                _stop_if_cancelled()
                 try:
                     await self._turn()
                 except StoreUnavailable as error:
@@ -230,7 +231,16 @@ class Feed:
 
     @staticmethod
     async def _in_thread(call: Callable[[], T]) -> T:
-        return cast("T", await database_sync_to_async(call, thread_sensitive=False)())
+        answer = await database_sync_to_async(call, thread_sensitive=False)()
+        _stop_if_cancelled()
+        return cast("T", answer)
+
+
+def _stop_if_cancelled() -> None:
+    """Threads (in asgiref) and blocking reads (in redis-py) can swallow a cancellation; a server must end at once."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def merged(entries: Sequence[Entry]) -> list[Entry]:

@@ -13,7 +13,7 @@ from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
 
 from builds.core.states import State
-from builds.live import feeds
+from builds.live import _Breaker, feeds
 from builds.logs.stream import connect
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step
@@ -26,8 +26,9 @@ application = URLRouter(websocket_urlpatterns)
 
 
 @pytest.fixture
-def site(transactional_db, settings, own_redis, tmp_path):  # noqa: F811
+def site(transactional_db, settings, own_redis, tmp_path, monkeypatch):  # noqa: F811
     settings.REDIS_URL = own_redis.url
+    monkeypatch.setattr("builds.live._breaker", _Breaker())  # an earlier test may have ended Redis
     logs = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
     settings.STORAGES = {**settings.STORAGES, "logs": logs}
     settings.CHANNEL_LAYERS = {
@@ -83,8 +84,8 @@ class Socket(ApplicationCommunicator):
         answer = await self.receive_output(5)
         assert answer["type"] == "websocket.accept"
 
-    async def hear(self, timeout=5):
-        answer = await self.receive_output(timeout)
+    async def hear(self, within=5):
+        answer = await self.receive_output(within)
         assert answer["type"] == "websocket.send", answer
         return json.loads(answer["text"])
 
@@ -111,24 +112,24 @@ class Page:
     async def __aexit__(self, *error):
         await self.socket.disconnect()
 
-    async def hear(self, timeout=5):
-        message = await self.socket.hear(timeout)
+    async def hear(self, within=5):
+        message = await self.socket.hear(within)
         self.messages.append(message)
         self.cursor = message["cursor"]
         self.take(message)
         return message
 
-    async def until(self, kind, timeout=10, **wanted):
-        async with asyncio.timeout(timeout):
+    async def until(self, kind, within=10, **wanted):
+        async with asyncio.timeout(within):
             while True:
-                message = await self.hear(timeout)
+                message = await self.hear(within)
                 if message["type"] == kind and wanted.items() <= message.items():
                     return message
 
-    async def until_line(self, text, timeout=10):
-        async with asyncio.timeout(timeout):
+    async def until_line(self, text, within=10):
+        async with asyncio.timeout(within):
             while not any(text in lines.values() for lines in self.lines.values()):
-                await self.hear(timeout)
+                await self.hear(within)
 
     def take(self, message):
         if message["type"] == "log":

@@ -200,7 +200,7 @@ async def test_it_cuts_a_line_of_10_mb_in_messages_and_says_so(page, writer, bui
         writer.write(0, b"\nshort\n")
 
     await in_thread(flood)()
-    await viewer.until_line("short", timeout=20)
+    await viewer.until_line("short", within=20)
     long = [message for message in viewer.messages if message.get("truncated")]
     assert all(len(message["lines"]) == 1 and len(message["lines"][0]) == 65536 for message in long)
     reader = await in_thread(_open_reader)(build.pk, 1)

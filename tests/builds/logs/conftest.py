@@ -10,6 +10,7 @@ import time
 
 import pytest
 from django.core.files.storage import FileSystemStorage
+from redis.exceptions import RedisError
 
 from builds.logs.reader import LogReader
 from builds.logs.stream import connect
@@ -35,7 +36,7 @@ class OwnRedis:
         for _ in range(200):
             try:
                 client.ping()
-            except Exception:
+            except RedisError:
                 time.sleep(0.02)
             else:
                 break
