@@ -128,16 +128,16 @@ class _Job:
         self.git.say(f"Checked out {found.commit[:7]}, {len(listing.files):,} files")
         self._look_into(self.remote, tree, listing, depth=0)
         if self.lfs_pointers:
-            self._warn(_lfs_sentence(self.lfs_pointers))
+            self.warnings.append(_lfs_sentence(self.lfs_pointers))
         return Checkout(found.commit, found.message, found.author, tuple(self.warnings), find_readme(tree, listing))
 
     def _look_into(self, remote: Remote, tree: Path, listing: Listing, *, depth: int) -> None:
         self.lfs_pointers += count_lfs_pointers(tree, listing)
         if not self.submodules:
             if listing.submodules and depth == 0:
-                self._warn(f"{len(listing.submodules)} submodules stay empty: the source does not ask for them.")
+                self.warnings.append(_unasked_sentence(len(listing.submodules)))
             return
-        for submodule in submodules_of(remote, listing, self._warn):
+        for submodule in submodules_of(remote, listing, self.warnings.append):
             if depth >= MAX_DEPTH:
                 raise BuildError(ErrorKind.LIMIT, f"Submodules are nested more than {MAX_DEPTH} deep.")
             place = place_of(tree, submodule.path)
@@ -165,10 +165,6 @@ class _Job:
     def _mirror_of(self, url: str) -> Path:
         """Submodules of one source share no mirror with other sources, whose credentials may see more."""
         return self.mirror.path.with_name(f"{self.mirror.path.name}.submodules") / mirror_name(url)
-
-    def _warn(self, sentence: str) -> None:
-        self.warnings.append(sentence)
-        self.git.say(f"Warning: {sentence}")
 
 
 @contextmanager
@@ -222,6 +218,11 @@ def _missing(git: GuardedGit, ref_type: RefType, ref: str, refs: RemoteRefs | No
     wanted: RefType = "tag" if ref_type == "tag" else "branch"
     kind = ONE[wanted] if ref else "default branch"
     return ref_missing(kind, ref, [each.name for each in refs.refs if each.type == wanted])
+
+
+def _unasked_sentence(count: int) -> str:
+    modules = "1 submodule stays" if count == 1 else f"{count} submodules stay"
+    return f"{modules} empty: the source does not ask for them."
 
 
 def _lfs_sentence(count: int) -> str:

@@ -101,7 +101,7 @@ def git_environment(remote: Remote) -> Iterator[GitEnvironment]:
 
 def _base_env(private: Path, url: CloneURL) -> dict[str, str]:
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.pathsep.join(os.get_exec_path()),
         "HOME": str(private),
         "LC_ALL": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -142,8 +142,10 @@ def _local(url: CloneURL, local_root: str) -> CloneURL:
 
 def _config(url: CloneURL, addresses: tuple[str, ...]) -> str:
     """The one gitconfig(5) that Git reads. `safe.directory`: our mirrors and what the operator allows for file://."""
+    # Git before 2.37 does not know the pin, and then asks for the name a second time.
     pinned = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
-    resolve_line = f"\tcurloptResolve = {url.host.strip('[]')}:{url.port}:{pinned}\n" if pinned else ""
+    named = bool(pinned) and url.host.strip("[]") not in addresses
+    resolve_line = f"\tcurloptResolve = {url.host}:{url.port}:{pinned}\n" if named else ""
     return (
         "[core]\n\thooksPath = /dev/null\n\tautocrlf = false\n\tsymlinks = true\n\tfileMode = true\n"
         "\tfsmonitor = false\n\tattributesFile = /dev/null\n\tlogAllRefUpdates = false\n\tsharedRepository = umask\n"

@@ -74,7 +74,7 @@ def fingerprint(line: str) -> str:
 
 def known_host_name(host: str, port: int) -> str:
     """How known_hosts names a host: bare on port 22, `[host]:port` on others."""
-    return host if port == 22 else f"[{host.strip('[]')}]:{port}"  # noqa: PLR2004 — SSH's own port
+    return host.strip("[]") if port == 22 else f"[{host.strip('[]')}]:{port}"  # noqa: PLR2004 — SSH's own port
 
 
 def scan_host_keys(
@@ -91,7 +91,7 @@ def scan_host_keys(
     out = bytearray()
     run(
         ["ssh-keyscan", "-T", "5", "-p", str(port), "-t", "ed25519,ecdsa,rsa", "--", address],
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
+        env={"PATH": os.pathsep.join(os.get_exec_path()), "LC_ALL": "C.UTF-8"},
         timeout_s=_SCAN_S,
         stop=stop or StopFlag(),
         on_stdout=out.extend,
@@ -110,4 +110,4 @@ def known_hosts(trusted: str, host: str, port: int) -> str:
     name = known_host_name(host, port)
     if host in FORGE_HOST_KEYS and name == host and not trusted.strip():
         return f"{host} {FORGE_HOST_KEYS[host]}\n"
-    return trusted if trusted.endswith("\n") or not trusted else f"{trusted}\n"
+    return "".join(f"{line}\n" for line in trusted.splitlines())

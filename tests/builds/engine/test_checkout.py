@@ -344,7 +344,6 @@ def test_g04_it_warns_of_lfs_pointers(git_repo, local, checkouts):
     git_repo.commit(files | {f"sub/{n}.bin": pointer for n in range(3)})
     done = checkouts(local)
     assert done.warnings[0].startswith("3 LFS pointer files are in the context instead of content")
-    assert b"3 LFS pointer files" in checkouts.log
 
 
 def test_the_readme_is_never_read_through_a_link(git_repo, local, checkouts):

@@ -56,7 +56,7 @@ def test_it_leaves_them_out_where_the_source_does_not_ask(git_repo, library, loc
     add_submodule(git_repo, "lib", "../lib.git", library.head())
     done = checkouts(local, submodules=False)
     assert list((checkouts.tree / "lib").iterdir()) == []
-    assert done.warnings == ("1 submodules stay empty: the source does not ask for them.",)
+    assert done.warnings == ("1 submodule stays empty: the source does not ask for them.",)
 
 
 def test_a_submodule_without_an_address_is_a_warning(git_repo, library, local, checkouts):
