@@ -36,9 +36,10 @@ class NamespaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ["name"]
     inlines = [MembershipInline]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         counts = {"members_n": Count("members", distinct=True), "repositories_n": Count("repositories", distinct=True)}
-        return super().get_queryset(request).annotate(**counts)
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(**counts)
+        return rows
 
     @admin.display(description="members", ordering="members_n")
     def members_count(self, row: Any) -> int:

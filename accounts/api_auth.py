@@ -10,7 +10,7 @@ from ninja.security import HttpBearer, SessionAuth
 from accounts.tokens import authenticate_token
 
 
-class TokenAuth(HttpBearer):  # type: ignore[misc]  # ninja is untyped here
+class TokenAuth(HttpBearer):
     """`Authorization: Bearer <token>`. The request then has the token's user, as a page's request has its own."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:

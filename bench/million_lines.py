@@ -10,7 +10,9 @@ import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 from statistics import median
+from typing import Self
 
 from bench.base import Bench, Figure, bench, say
 from tests.yard import Yard
@@ -19,16 +21,14 @@ LINES = 1_000_000
 PAIRS = 3
 MEMORY_LIMIT = 150 * 1024 * 1024
 # 58 bytes a line; awk keeps the step itself cheap.
-PRINT = (
-    """awk 'BEGIN { for (i = 0; i < %d; i++) printf "%%07d the quick brown fox jumps over the lazy dog again\\n", i }'"""
-    % LINES
-)
+TEXT = "the quick brown fox jumps over the lazy dog again"
+PRINT = f"""awk 'BEGIN {{ for (i = 0; i < {LINES}; i++) printf "%07d {TEXT}\\n", i }}'"""
 DOCKERFILE = f"ARG BASE\nFROM ${{BASE}}\nARG TURN\nRUN echo $TURN > /turn; {PRINT}\n"
 
 
 def expected() -> bytes:
     """What the step prints."""
-    return b"".join(b"%07d the quick brown fox jumps over the lazy dog again\n" % i for i in range(LINES))
+    return "".join(f"{i:07d} {TEXT}\n" for i in range(LINES)).encode()
 
 
 def run() -> dict[str, Figure]:
@@ -88,7 +88,7 @@ class _memory:  # noqa: N801 — reads as what it is, `with _memory(yard) as gro
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
 
-    def __enter__(self) -> _memory:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -103,15 +103,13 @@ class _memory:  # noqa: N801 — reads as what it is, `with _memory(yard) as gro
 
 def _resident(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except FileNotFoundError:
         return 0
 
 
 def _command(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/cmdline") as file:
-            return file.read().replace("\0", " ")
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except FileNotFoundError:
         return ""

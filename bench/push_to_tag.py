@@ -11,6 +11,7 @@ from statistics import median
 import httpx
 
 from bench.base import Bench, Figure, bench, say
+from tests.yard import Linked
 
 PAIRS = 10
 FILES = 200
@@ -40,7 +41,7 @@ def run() -> dict[str, Figure]:
     return {"push-to-tag": Figure(median(ours), median(theirs))}
 
 
-def _ours(linked, turn: int) -> float:
+def _ours(linked: Linked, turn: int) -> float:
     """From the first byte of the webhook to the moment when the registry shows the new image under the tag."""
     commit = linked.git.commit({"src/changed.txt": f"ours {turn}\n"}, f"turn {turn}")
     url = f"http://{linked.yard.registry}/v2/{linked.path}/manifests/latest"

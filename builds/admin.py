@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -22,8 +22,8 @@ from lib.refusal import Refused
 
 class BuildRuleInline(ReadOnlyInline):
     model = BuildRule
-    fields = ["position", "ref_type", "pattern", "tags", "dockerfile", "context", "autobuild", "cache"]
-    readonly_fields = fields
+    fields: ClassVar[list[Any]] = ["position", "ref_type", "pattern", "tags", "dockerfile", "autobuild", "cache"]
+    readonly_fields: ClassVar[list[Any]] = fields
 
 
 @admin.register(Source)
@@ -108,14 +108,14 @@ class BuildRuleAdmin(ReadOnlyAdmin):
 
 class StepInline(ReadOnlyInline):
     model = Step
-    fields = ["attempt", "index", "name", "state", "cached", "duration_s", "lines"]
-    readonly_fields = fields
+    fields: ClassVar[list[Any]] = ["attempt", "index", "name", "state", "cached", "duration_s", "lines"]
+    readonly_fields: ClassVar[list[Any]] = fields
 
 
 class BuildEventInline(ReadOnlyInline):
     model = BuildEvent
-    fields = ["at", "kind", "attempt", "detail"]
-    readonly_fields = fields
+    fields: ClassVar[list[Any]] = ["at", "kind", "attempt", "detail"]
+    readonly_fields: ClassVar[list[Any]] = fields
 
 
 @admin.register(Build)

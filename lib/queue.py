@@ -26,7 +26,7 @@ def enqueue(name: str, *args: int | str, expires_s: float | None = None) -> None
 def _send(name: str, args: tuple[Any, ...], expires_s: float | None) -> None:
     task = current_app.tasks[name]
     try:
-        options = {} if expires_s is None else {"expires": expires_s}
+        options: dict[str, Any] = {} if expires_s is None else {"expires": expires_s}
         task.apply_async(args, ignore_result=True, retry=False, **options)
     except (OperationalError, OSError) as error:
         log.warning("doorbell not heard", task=name, error=str(error), broker=settings.CELERY_BROKER_KIND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -34,8 +34,9 @@ class RegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ["name", "host", "scheme", "username", "is_default", "repositories_count"]
     search_fields = ["name", "host"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Registry]:
-        return super().get_queryset(request).annotate(repositories_n=Count("repositories"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(repositories_n=Count("repositories"))
+        return rows
 
     @admin.display(description="repositories", ordering="repositories_n")
     def repositories_count(self, row: Any) -> int:
@@ -44,8 +45,8 @@ class RegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 class TagInline(ReadOnlyInline):
     model = Tag
-    fields = ["name", "digest", "size_bytes", "build_number", "pushed_at"]
-    readonly_fields = fields
+    fields: ClassVar[list[Any]] = ["name", "digest", "size_bytes", "build_number", "pushed_at"]
+    readonly_fields: ClassVar[list[Any]] = fields
     max_num = 50
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import tarfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -24,6 +27,29 @@ from imageyard.supervisor.ports import free_port
 CHECKOUT = Path(__file__).resolve().parent.parent
 FINAL = {"succeeded", "failed", "cancelled", "superseded"}
 ZEROS = "0" * 40
+MANIFESTS = ",".join(
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ]
+)
+T = TypeVar("T")
+
+
+def fresh(base_image: str, *lines: str) -> str:
+    """A Dockerfile from `base_image` whose steps are in nobody's cache: builders are shared and remember."""
+    return "\n".join([f"FROM {base_image}", f"ENV NONCE={uuid.uuid4().hex}", *lines, ""])
+
+
+def until(found: Callable[[], T], *, timeout_s: float = 30, what: str = "it") -> T:
+    """What `found` gives as soon as that is true, looked for ten times a second."""
+    give_up = time.monotonic() + timeout_s
+    while not (value := found()):
+        assert time.monotonic() < give_up, f"{what} did not come true within {timeout_s} s"
+        time.sleep(0.1)
+    return value
 
 
 class GitRepository:
@@ -115,6 +141,30 @@ class Linked:
             timeout=30,
         )
 
+    def trigger(self, ref: str = "main", *, ref_type: str = "branch", commit: str = "") -> dict[str, Any]:
+        """Ask for a build by hand; the first that was made."""
+        body = {"ref_type": ref_type, "ref": ref, "commit": commit}
+        return dict(self.yard.send("POST", f"/repositories/{self.path}/builds", body, status=201)["builds"][0])
+
+    def start(self, files: Mapping[str, str | bytes], **push: Any) -> dict[str, Any]:
+        """Commit and push `files`; the build that came of it, which is not over yet."""
+        commit = self.git.commit(files)
+        answer = self.push(commit, **push)
+        assert answer.status_code == 202, answer.text
+        return dict(self.yard.build(self.delivery(answer)["builds"][0]["id"]))
+
+    def build(self, files: Mapping[str, str | bytes], *, timeout_s: float = 60, **push: Any) -> dict[str, Any]:
+        """Commit and push `files`, and wait for the end of the build."""
+        return self.yard.wait(self.start(files, **push)["id"], timeout_s=timeout_s)
+
+    def delivery(self, answer: httpx.Response) -> dict[str, Any]:
+        """The ledger's row of a request that was taken."""
+        return dict(self.yard.get(f"/deliveries/{answer.json()['delivery']}"))
+
+    def tags(self) -> dict[str, dict[str, Any]]:
+        """What the API says of the tags, by name."""
+        return {tag["name"]: tag for tag in self.yard.get(f"/repositories/{self.path}/tags?limit=100")["items"]}
+
     def builds(self) -> list[dict[str, Any]]:
         """Newest first."""
         return list(self.yard.get(f"/repositories/{self.path}/builds")["items"])
@@ -159,12 +209,15 @@ class Yard:
         )
         return answer.json() if answer.content else None
 
-    def link(self, path: str, *, rules: list[dict[str, Any]] | None = None, git: GitRepository | None = None) -> Linked:
-        """A repository with a source below the Git root and the rule `main` → `latest`."""
+    def link(
+        self, path: str, *, rules: list[dict[str, Any]] | None = None, git: GitRepository | None = None, **fields: Any
+    ) -> Linked:
+        """A repository with a source below the Git root and the rule `main` → `latest`; `fields` are the source's."""
         space, name = path.split("/")
         self.send("POST", "/repositories", {"namespace": space, "name": name})
         git = git or GitRepository(self.git_root, f"{space}-{name}")
-        source = self.send("PUT", f"/repositories/{path}/source", {"forge": "github", "clone_url": git.url})
+        fields = {"forge": "github", "clone_url": git.url, **fields}
+        source = self.send("PUT", f"/repositories/{path}/source", fields)
         rules = rules or [{"ref_type": "branch", "pattern": "main", "tags": ["latest"]}]
         self.send("PUT", f"/repositories/{path}/rules", rules)
         return Linked(self, path, git, source["webhook_url"], source["webhook_secret"])
@@ -189,14 +242,77 @@ class Yard:
         assert answer.status_code == 200, answer.text
         return answer.content
 
+    def wait_log(self, build_id: int, words: bytes, *, timeout_s: float = 60) -> bytes:
+        """The log of a running build once `words` stand in it."""
+        give_up = time.monotonic() + timeout_s
+        while words not in (log := self.log(build_id)):
+            state = self.build(build_id)["state"]
+            assert state not in FINAL, f"the build {state}: {self.build(build_id)['sentence']}"
+            assert time.monotonic() < give_up, log.decode(errors="replace")
+            time.sleep(0.1)
+        return log
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What the API has no call for, in the yard's own database."""
+        with closing(sqlite3.connect(self.home / "imageyard.sqlite3", timeout=20)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    def use_registry(self, path: str, host: str, *, username: str = "") -> None:
+        """Let the repository's images go to another registry."""
+        space, name = path.split("/")
+        self.sql(
+            "INSERT OR IGNORE INTO registry_registry (name, host, scheme, username, password, is_default, "
+            "keeps_build_tags, created_at) VALUES (?, ?, 'http', ?, '', 0, 1, CURRENT_TIMESTAMP)",
+            host,
+            host,
+            username,
+        )
+        self.sql(
+            "UPDATE registry_repository SET registry_id = (SELECT id FROM registry_registry WHERE host = ?) WHERE "
+            "name = ? AND namespace_id = (SELECT id FROM accounts_namespace WHERE name = ?)",
+            host,
+            name,
+            space,
+        )
+
+    def pushed_tags(self, path: str) -> set[str]:
+        """The tags that the registry itself has."""
+        return set(self._registry(f"/v2/{path}/tags/list").json().get("tags") or [])
+
+    def image_files(self, path: str, reference: str) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+        """Every file in the layers of an image as the registry has it, with its content."""
+        manifest = self._registry(f"/v2/{path}/manifests/{reference}").json()
+        if "manifests" in manifest:
+            digests = [row["digest"] for row in manifest["manifests"] if row["platform"]["os"] != "unknown"]
+            manifest = self._registry(f"/v2/{path}/manifests/{digests[0]}").json()
+        found = {}
+        for layer in manifest["layers"]:
+            content = self._registry(f"/v2/{path}/blobs/{layer['digest']}").content
+            with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                for entry in tar:
+                    held = tar.extractfile(entry) if entry.isreg() else None
+                    found[entry.name] = (entry, held.read() if held else b"")
+        return found
+
+    def _registry(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://{self.registry}{path}", headers={"Accept": MANIFESTS}, timeout=30)
+
     def processes(self, what: str) -> list[int]:
-        """Process ids below the supervisor whose command line holds `what`."""
+        """Process ids below the supervisor whose command line holds `what`, parents first."""
+        return [pid for pid, args in self._below() if what in args]
+
+    def _below(self) -> list[tuple[int, str]]:
         out = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
-        rows = [line.split(None, 2) for line in out.splitlines()[1:]]
-        below = {self.process.pid}
-        for _ in range(8):
-            below |= {int(pid) for pid, ppid, _ in rows if int(ppid) in below}
-        return [int(pid) for pid, _, args in rows if int(pid) in below and what in args]
+        children: dict[int, list[tuple[int, str]]] = {}
+        for line in out.splitlines()[1:]:
+            pid, ppid, args = line.split(None, 2)
+            children.setdefault(int(ppid), []).append((int(pid), args))
+        found, parents = [], [self.process.pid]
+        while parents:
+            rows = children.get(parents.pop(0), [])
+            found += rows
+            parents += [pid for pid, _ in rows]
+        return found
 
 
 @contextmanager

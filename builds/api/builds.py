@@ -61,7 +61,7 @@ def log(
     request: HttpRequest,
     build_id: int,
     step: int | None = None,
-    from_: int | None = Query(None, alias="from"),
+    from_: int | None = Query(None, alias="from"),  # type: ignore[type-arg]
     lines: int | None = None,
     attempt: int | None = None,
 ) -> Any:

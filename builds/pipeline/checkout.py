@@ -47,7 +47,7 @@ def check_out(job: Job) -> Checkout:
     with job.logbook.own_step(f"Check out {what}") as say:
         checkout = git.checkout(
             remote_of(source),
-            ref_type=build.ref_type,
+            ref_type=build.ref_type,  # type: ignore[arg-type]  # choices are exactly RefType
             ref=build.ref,
             commit=build.commit or None,
             mirror=mirror_of(source),

@@ -32,5 +32,5 @@ def probe(source_id: str) -> None:
         if not found.refs:
             sentence = "The Git server answered, but the repository has no commits yet. Push one, and it is built."
         refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs[:KEPT_REFS]]
-        record_probe(source.pk, sentence=sentence, good=True, default_branch=found.default_branch, refs=refs)
+        record_probe(source.pk, sentence=sentence, good=True, default_branch=found.default_branch or "", refs=refs)
     live.wake(f"repository:{source.repository_id}")

@@ -16,6 +16,9 @@ from registry.actions import TagPut, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, put_tags
 from registry.models import Registry, Tag
 
+# Under the publish lock: better no size than a late end.
+SIZE_WAIT_S = 10.0
+
 
 def open_client(registry: Registry, job: Job) -> RegistryClient:
     """A client that logs in as the registry's account, and that a stopped run does not keep waiting."""
@@ -114,7 +117,7 @@ def decide(job: Job, checkout: Checkout, tags: tuple[PlannedTag, ...]) -> list[T
 def _holders(build: Build, names: list[str]) -> dict[str, Holder]:
     """The builds that have the tags now. A tag that was pushed by hand has no holder and may be taken."""
     tags = Tag.objects.filter(repository=build.repository, name__in=names).exclude(build_number=None)
-    numbers = {tag.name: tag.build_number for tag in tags}
+    numbers = {tag.name: tag.build_number for tag in tags if tag.build_number is not None}
     builds = Build.objects.filter(repository=build.repository, number__in=numbers.values())
     by_number = {b.number: Holder(b.number, b.commit, b.ref_type, b.ref, forced=b.forced) for b in builds}  # type: ignore[arg-type]
     return {name: by_number[number] for name, number in numbers.items() if number in by_number}
@@ -127,6 +130,6 @@ def _previous(build: Build, names: list[str]) -> dict[str, str | None]:
 
 def _size(client: RegistryClient, path: str, manifest: Manifest) -> int | None:
     try:
-        return client.image_facts(path, manifest.digest).size_bytes
+        return client.within(SIZE_WAIT_S).image_facts(path, manifest.digest).size_bytes
     except RegistryError:
         return None  # the image is there and so are its tags; its size is a nicety
