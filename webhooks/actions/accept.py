@@ -5,9 +5,9 @@ Asks no Git server, no registry and no worker: the answer to the forge depends o
 
 from __future__ import annotations
 
+import logging
 import uuid
 
-import structlog
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError
 from django.db.models import F
@@ -26,7 +26,7 @@ from webhooks.providers import PROVIDERS, Event, FormatError, Provider, PushEven
 MOST_DUPLICATES = 10
 """Repetitions of one delivery that get a row of their own; the rest are counted on the last."""
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 UNKNOWN = "No source has this webhook address. Copy it again from the source's settings."
 UNSIGNED = "The signature is missing or wrong. The list of deliveries in Imageyard says more."
@@ -59,8 +59,8 @@ def accept_delivery(inbound: Inbound) -> Answer:
         _prove(source, provider, inbound)
         return _take(source, provider, inbound)
     except _Refusal as refusal:
-        provider = PROVIDERS.get(source.forge)
-        event = provider.event_name(inbound.headers) if provider else ""
+        known = PROVIDERS.get(source.forge)
+        event = known.event_name(inbound.headers) if known else ""
         return Answer(refusal.kind, refusal.told, record_refusal(source, inbound, event, refusal.sentence))
 
 
@@ -116,8 +116,9 @@ def _take(source: Source, provider: Provider, inbound: Inbound) -> Answer:
         raise
     except Exception:
         # Whatever our own code did wrong, the delivery stays in the ledger, and can be delivered and replayed.
-        log.exception("delivery could not be judged", source=str(source.pk), event=delivery.event)
-        return _fault(delivery)
+        answer = _fault(delivery)
+        log.exception("delivery %s of source %s could not be judged", delivery.pk, source.pk)
+        return answer
     return Answer("accepted", delivery.sentence, delivery)
 
 

@@ -36,5 +36,5 @@ def ledger_transaction() -> Iterator[None]:
     with transaction.atomic():
         yield
         if held is not None and is_outermost:
-            held += [call for _, call, _ in connection.run_on_commit]
+            held += [entry[1] for entry in connection.run_on_commit]
             connection.run_on_commit = []

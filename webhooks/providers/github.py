@@ -133,7 +133,7 @@ def _ping_warning(document: dict[str, Any]) -> str:
 def _repository(document: dict[str, Any]) -> ForgeRepository:
     given = table(document.get("repository"))
     return ForgeRepository(
-        id=payload.text(given.get("id"), 64),
+        id=payload.identifier(given.get("id")),
         full_name=payload.text(given.get("full_name")),
         default_branch=payload.text(given.get("default_branch")),
         host=_host(given.get("html_url")),

@@ -36,12 +36,14 @@ _KINDS: dict[type, str] = {list: "a list", str: "a text", type(None): "null", bo
 
 def _form_payload(body: bytes) -> bytes:
     try:
-        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+        # Latin-1 maps every byte to itself, so the value comes out as the bytes that were percent-encoded.
+        form = body.decode("latin-1")
+        fields = parse_qsl(form, keep_blank_values=True, encoding="latin-1", max_num_fields=_MAX_FIELDS)
     except ValueError as error:
         raise FormatError("The body is a form with too many fields; a webhook has one, `payload`.") from error
     for name, value in fields:
-        if name == b"payload":
-            return value
+        if name == "payload":
+            return value.encode("latin-1")
     raise FormatError("The body is a form without a field `payload`.")
 
 
@@ -68,10 +70,15 @@ def _parse_leniently(body: bytes) -> Any:
 
 
 def text(value: Any, most: int = 255) -> str:
-    """Text as a database can store it, cut to `most` characters; a whole number as its digits; else ""."""
+    """Text as a database can store it, cut to `most` characters; "" for anything else."""
+    return _UNSTORABLE.sub("\ufffd", value[:most]) if isinstance(value, str) else ""
+
+
+def identifier(value: Any) -> str:
+    """A forge's id, which some send as a number and some as text."""
     if type(value) is int:
         return str(value) if abs(value) < 1 << 63 else ""
-    return _UNSTORABLE.sub("\ufffd", value[:most]) if isinstance(value, str) else ""
+    return text(value, 64)
 
 
 def commit(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 
-import structlog
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from webhooks.actions import Answer, Bell, Inbound, Kind, accept_delivery, hold_bells
 from webhooks.views.body import is_cut
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _STATUS: dict[Kind, HTTPStatus] = {
     "accepted": HTTPStatus.ACCEPTED,
@@ -43,7 +43,7 @@ def inbound(request: HttpRequest, forge: str, source_id: str) -> HttpResponse:
         try:
             answer = accept_delivery(request_in)
         except DatabaseError:
-            log.exception("delivery could not be stored", forge=forge, source=source_id)
+            log.exception("a delivery to source %.100r could not be stored", source_id)
             return _problem(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STORED)
     response = _answered(answer)
     response.bells = bells

@@ -1,0 +1,100 @@
+"""Judging a stored delivery again, because a person asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import AuditEntry, Role
+from builds.core.states import State
+from builds.models import Build
+from lib.refusal import Refused
+from tests.factories import make_member, make_rule
+from tests.webhooks.sending import post, push_payload
+from webhooks.actions import replay_delivery
+from webhooks.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(source):
+    return make_member(source.repository.namespace, "alice", Role.WRITE)
+
+
+def delivered(source, payload=None, **options) -> Delivery:
+    post(source, payload, **options)
+    return Delivery.objects.first()
+
+
+def test_todays_rules_it_judges_by(source, alice):
+    first = delivered(source, push_payload("refs/heads/docs"))
+    make_rule(source, pattern="docs", tags=["docs"])
+    made = replay_delivery(alice, first)
+    assert (made.status, made.replay_of, Build.objects.get().ref) == ("built", first, "docs")
+    assert (made.ref, made.commit, made.sender) == (first.ref, first.commit, "alice")
+    first.refresh_from_db()
+    assert first.status == "nothing"
+
+
+def test_a_build_that_is_over_it_builds_again_and_names_the_person(source, alice):
+    first = delivered(source)
+    Build.objects.update(state=State.FAILED)
+    replay_delivery(alice, first)
+    newest = Build.objects.first()
+    assert (newest.number, newest.cause) == (2, "manual")
+    assert newest.cause_detail == f"delivery {first.short_id} replayed by alice"
+
+
+def test_a_build_that_is_not_over_it_does_not_double(source, alice):
+    made = replay_delivery(alice, delivered(source))
+    assert Build.objects.count() == 1
+    assert "under way for this commit already" in made.sentence
+
+
+def test_w12f_a_skipped_push_it_builds_since_a_person_asks(source, alice):
+    first = delivered(source, push_payload(message="docs [skip ci]"))
+    assert (first.status, replay_delivery(alice, first).status) == ("skipped", "built")
+
+
+def test_an_older_push_it_does_not_let_supersede_a_newer_one_that_waits(source, alice):
+    first = delivered(source)
+    Build.objects.update(state=State.SUCCEEDED)
+    delivered(source, push_payload(after="b" * 40))
+    replay_delivery(alice, first)
+    assert set(Build.objects.filter(state=State.QUEUED).values_list("commit", flat=True)) == {first.commit, "b" * 40}
+
+
+def test_a_replay_it_replays_the_first_delivery_again(source, alice):
+    first = delivered(source)
+    again = replay_delivery(alice, replay_delivery(alice, first))
+    assert again.replay_of == first
+
+
+def test_a_form_it_reads_again_as_a_form(source, alice):
+    body = b"payload=%7B%22ref%22%3A%22refs%2Fheads%2Fmain%22%2C%22after%22%3A%22" + b"a" * 40 + b"%22%7D"
+    first = delivered(source, body, content_type="application/x-www-form-urlencoded")
+    assert replay_delivery(alice, first).commit == "a" * 40
+
+
+def test_it_writes_who_did_it_to_the_audit(source, alice):
+    first = delivered(source)
+    replay_delivery(alice, first)
+    entry = AuditEntry.objects.get(action="delivery.replay")
+    assert (entry.actor, entry.detail) == (alice, str(first.pk))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"headers": {"X-Hub-Signature-256": None}}, "nothing proved that it came from the forge"),
+        ({"event": "create"}, "nothing to build"),
+        ({"event": "ping"}, "nothing to build"),
+        ({"payload": push_payload(after="0" * 40)}, "nothing to build"),
+    ],
+    ids=["refused", "create", "ping", "deleted"],
+)
+def test_what_has_nothing_to_build_it_refuses(source, alice, options, sentence):
+    first = delivered(source, **options)
+    with pytest.raises(Refused, match=sentence):
+        replay_delivery(alice, first)
+    assert not Build.objects.exists()
