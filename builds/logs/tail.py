@@ -73,15 +73,17 @@ class TailPublisher:
         return True
 
     def _trim_below(self, stored: Mapping[int, Position]) -> bytes | None:
-        """The id of the first entry that has to stay, when any before it may go."""
-        now, trimmed = time.monotonic(), False
+        """The id behind the last entry that may go, when there is one."""
+        now, last = time.monotonic(), None
         while self._published:
             first = self._published[0]
             if first.step is not None and first.end > stored[first.step].offset:
                 break
             if first.at + RETAIN_S > now and self._retained_bytes <= RETAIN_BYTES:
                 break
-            self._published.popleft()
+            last = self._published.popleft().id
             self._retained_bytes -= first.size
-            trimmed = True
-        return self._published[0].id if trimmed and self._published else None
+        if last is None:
+            return None
+        milliseconds, _, sequence = last.partition(b"-")
+        return b"%s-%d" % (milliseconds, int(sequence) + 1)
