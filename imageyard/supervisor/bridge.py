@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imageyard.supervisor.child import PartError
+from imageyard.supervisor.rootchild import as_root
 
 # Two engines that share `docker0` take it away from each other; so every home has a bridge of its own. Bridges are
 # /24 networks of 10.213.0.0/16, the networks that compose projects ask for are /24 networks of 10.214.0.0/16.
@@ -77,12 +78,12 @@ def _kept_subnet(file: Path) -> ipaddress.IPv4Network | None:
 
 def _ip(*arguments: str) -> str:
     try:
-        ran = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+        ran = subprocess.run([*as_root(), "ip", *arguments], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise PartError("The program `ip` is missing: `scripts/setup` installs it (package iproute2).") from error
     if ran.returncode != 0:
         raise PartError(
             f"The Docker Engine's network cannot be made: `ip {' '.join(arguments)}` says “{ran.stderr.strip()}”. "
-            "Start a Docker Engine yourself and name it in DOCKER_HOST, or run as root."
+            "Start a Docker Engine yourself and name it in DOCKER_HOST."
         )
     return ran.stdout

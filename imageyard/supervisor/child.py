@@ -41,6 +41,7 @@ class Child:
         self.log = log
         self.cwd = cwd
         self.env = dict(os.environ if env is None else env)
+        self.stdin = subprocess.DEVNULL
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -51,7 +52,7 @@ class Child:
             try:
                 self.process = subprocess.Popen(
                     self.argv,
-                    stdin=subprocess.DEVNULL,
+                    stdin=self.stdin,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=self.env,

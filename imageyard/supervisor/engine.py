@@ -13,10 +13,12 @@ from pathlib import Path
 from imageyard.supervisor.bridge import ensure_bridge, remove_bridge
 from imageyard.supervisor.child import Child, PartError, wait_until
 from imageyard.supervisor.ports import unix_http_status
+from imageyard.supervisor.rootchild import RootChild, as_root, ask_for_password, is_root
 
 # BuildKit in the Engine: 23.0 is the first that builds with it by default, buildx 0.13 the first with rawjson progress.
 MIN_ENGINE = (23, 0)
 MIN_BUILDX = (0, 13)
+NAME = "The Docker Engine"
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,10 @@ class FoundEngine:
 
 
 def find_engine(docker_host: str) -> FoundEngine | None:
-    """The Docker Engine that this user's `docker` command talks to, where it answers and is new enough.
+    """The Docker Engine that this user's `docker` command talks to, where it answers this user and is new enough.
 
     Raises:
-        PartError: an engine was asked for by name (`docker_host`) and does not answer or is too old; or one is there
-            and does not let this user in.
+        PartError: an engine was asked for by name (`docker_host`) and does not answer or is too old.
     """
     if shutil.which("docker") is None:
         return None
@@ -42,11 +43,6 @@ def find_engine(docker_host: str) -> FoundEngine | None:
     if ran.returncode != 0 or not version:
         if docker_host:
             raise PartError(f"{named} (DOCKER_HOST) does not answer: {_last_line(ran.stderr)}")
-        if "permission denied" in ran.stderr.lower() and os.getuid() != 0:
-            raise PartError(
-                f"{named} does not let this user in. Run `sudo usermod -aG docker $USER`, log in again and start "
-                "once more; or run as root."
-            )
         return None
     if _numbers(version) < MIN_ENGINE:
         if docker_host:
@@ -89,12 +85,15 @@ class DockerEngine:
         self.pidfile = self.folder / "dockerd.pid"
         self.config = self.folder / "daemon.json"
         self.insecure = insecure
-        env = {**os.environ, "BUILDKIT_STEP_LOG_MAX_SIZE": "-1", "BUILDKIT_STEP_LOG_MAX_SPEED": "-1"}
-        env.pop("DOCKER_HOST", None)
+        unclipped = {"BUILDKIT_STEP_LOG_MAX_SIZE": "-1", "BUILDKIT_STEP_LOG_MAX_SPEED": "-1"}
+        env = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"} | unclipped
         argv = ["dockerd", "--config-file", str(self.config), "--data-root", str(self.folder / "data")]
         argv += ["--exec-root", str(self.run_dir / "docker"), "--pidfile", str(self.pidfile), "-H", self.host]
         log = home / "log" / "dockerd.log"
-        self.child = Child("The Docker Engine", argv, log=log, env=env, outlives_parent=outlives_parent)
+        self.child = Child(NAME, argv, log=log, env=env, outlives_parent=outlives_parent)
+        if not is_root():
+            # The socket is for this user's group; its folder is for this user alone.
+            self.child = RootChild(NAME, [*argv, "--group", str(os.getgid())], log=log, env=unclipped)
 
     def start(self) -> None:
         if self.answers():
@@ -104,11 +103,8 @@ class DockerEngine:
                 "No Docker Engine answers and none is installed: `scripts/setup` installs one, or name one in "
                 "DOCKER_HOST."
             )
-        if os.getuid() != 0:
-            raise PartError(
-                "No Docker Engine answers, and only root can start one. Start it with `sudo systemctl start docker`, "
-                "name one in DOCKER_HOST, or run as root."
-            )
+        if not is_root():
+            ask_for_password("No Docker Engine answers for this user, so one has to be started.")
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         bridge = ensure_bridge(self.folder)
@@ -146,10 +142,10 @@ class DockerEngine:
         try:
             name = Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
             if name == "dockerd":
-                os.kill(pid, 15)
+                subprocess.run([*as_root(), "kill", str(pid)], check=False)
         except (FileNotFoundError, ProcessLookupError):
             return
-        waiter = Child("The Docker Engine", ["tail", "--pid", str(pid), "-f", "/dev/null"], log=self.child.log)
+        waiter = Child(NAME, ["tail", "--pid", str(pid), "-f", "/dev/null"], log=self.child.log)
         waiter.start()
         waiter.wait(20)
 

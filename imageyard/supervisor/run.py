@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -26,6 +27,8 @@ def run(env: Env, *, and_then: Callable[[Supervisor], int] | None = None, stays:
     Without `stays` the end of `and_then` is the end of everything; with it only its failure is. A signal ends it
     with 0.
     """
+    # Debian leaves the system's programs out of the PATH of people; dockerd and ip are among them.
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
     terminal = Terminal()
     supervisor = Supervisor(env, terminal)
     handlers = {number: signal.signal(number, _ask_to_stop) for number in SIGNALS}
