@@ -86,7 +86,7 @@ def _workers() -> None:
     now = timezone.now()
     common = {"slots": 2, "builder": "docker 28.5.2, BuildKit 0.25", "seen_at": now + timedelta(minutes=30)}
     Worker.objects.create(name="worker@builder-1", host="builder-1", disk_free_bytes=182_000_000_000, **common)
-    Worker.objects.create(name="worker@builder-2", host="builder-2", disk_free_bytes=1_100_000_000, **common)
+    Worker.objects.create(name="worker@builder-2", host="builder-2", disk_free_bytes=410_000_000, **common)
 
 
 def _repository(path: str, *, linked: bool = True, **fields: Any) -> Repository:

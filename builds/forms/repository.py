@@ -10,8 +10,8 @@ from builds.forms import widgets
 from registry.models import Repository
 
 _VISIBILITY = [
-    ("private", "Private: members of the namespace see it"),
-    ("public", "Public: everybody who reaches this server sees it"),
+    ("private", "private: only members see it"),
+    ("public", "public: everybody sees it"),
 ]
 
 

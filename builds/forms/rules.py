@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from django import forms
@@ -80,9 +81,12 @@ class RuleForm(forms.Form):
             pairs[name] = value
         return pairs
 
-    @property
+    @cached_property
     def spec(self) -> RuleSpec:
-        """The row as the core reads it, also while it is being typed and some field is not good yet."""
+        """The row as the core reads it, also while it is being typed and some field is not good yet.
+
+        Read once: Django takes a value away when a problem is put at its field.
+        """
         self.is_valid()
         values = {**dict.fromkeys(self.fields, ""), **self.cleaned_data}
         return RuleSpec(
@@ -111,7 +115,7 @@ class RuleForm(forms.Form):
 
     @property
     def sentence(self) -> str:
-        return describe_rule(self.spec)
+        return describe_rule(self.spec) if self.spec.pattern else "A new rule: say which refs it is for."
 
     def check(self) -> bool:
         """Ask the core, and put what it says at the fields. Whether the row is good."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -42,7 +43,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def _new_page(request: HttpRequest, form: RepositoryForm, own: list[str], *, status: int = 200) -> HttpResponse:
-    context = {"form": form, "namespaces": own, "current": "name", "done": set(), "steps": STEPS}
+    context = {"form": form, "namespaces": own, "registry_host": settings.REGISTRY_HOST}
     return render(request, "builds/first_run_new.html", context, status=status)
 
 
@@ -58,11 +59,19 @@ def setup(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     source = find_source(repository)
     part = request.GET.get("part", "")
     if part in ("webhook", "probe"):
-        template = "builds/_first_run_contact.html" if part == "webhook" else "builds/_source_probe.html"
-        return render(request, template, {"repository": repository, "source": source})
+        return _news(request, repository, source, part)
     context = _context(request, repository, source)
     context["source_form"] = form or SourceForm.of(source)
     return render(request, "builds/first_run.html", context, status=422 if form else 200)
+
+
+def _news(request: HttpRequest, repository: Repository, source: Source | None, part: str) -> HttpResponse:
+    """The one thing the page waits for. In the guide an answer of Git opens the next step, so the page is read anew."""
+    context = {"repository": repository, "source": source, "next": request.GET.get("next", "")}
+    answer = render(request, f"builds/{'_first_run_contact' if part == 'webhook' else '_source_probe'}.html", context)
+    if part == "probe" and context["next"] == "setup" and source is not None and source.probe_state != "asked":
+        answer["HX-Refresh"] = "true"
+    return answer
 
 
 def _context(request: HttpRequest, repository: Repository, source: Source | None) -> dict[str, Any]:
@@ -73,16 +82,17 @@ def _context(request: HttpRequest, repository: Repository, source: Source | None
         last.repository = repository
     asked = request.GET.get("step", "")
     reachable = {"source"} | ({"rules", "webhook"} if source else set()) | ({"build"} if saved else set())
+    current = asked if asked in reachable else _next_step(done)
     context: dict[str, Any] = {
         "repository": repository,
         "tab": "setup",
         "steps": STEPS,
         "done": done,
-        "current": asked if asked in reachable else _next_step(done),
+        "current": current,
         "last": last,
         "saved_rules": saved,
         "next": "setup",
-        **source_facts(request, source),
+        **source_facts(request, source, shows_secret=current == "webhook"),
     }
     if source is not None:
         form = RulesForm.of(saved) if saved else RulesForm([]).rearranged("add")

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Role
@@ -54,14 +55,17 @@ def _page(request: HttpRequest, repository: Repository, *, status: int = 200, **
     return render(request, "builds/repository_settings.html", context, status=status)
 
 
-def source_facts(request: HttpRequest, source: Source | None) -> dict[str, Any]:
-    """What pages say of a source: its webhook address, its secret if it was made just now, and where to click."""
+def source_facts(request: HttpRequest, source: Source | None, *, shows_secret: bool = True) -> dict[str, Any]:
+    """What pages say of a source: its webhook address, its secret if it was made just now, and where to click.
+
+    A page that does not show the secret leaves it for the one that does.
+    """
     if source is None:
         return {"source": None}
     return {
         "source": source,
         "webhook_url": f"{product.PUBLIC_URL}/webhooks/{source.forge}/{source.pk}",
-        "webhook_secret": shown_once.take(request, f"webhook:{source.pk}"),
+        "webhook_secret": shown_once.take(request, f"webhook:{source.pk}") if shows_secret else "",
         "hooks_page": hooks_page(source.forge, source.clone_url),
         "keys_page": keys_page(source.forge, source.clone_url),
         "is_ssh": source.clone_url.startswith("ssh://") or "://" not in source.clone_url,
@@ -124,7 +128,7 @@ def webhook_secret(request: HttpRequest, namespace: str, name: str) -> HttpRespo
     """A new secret, which the next page shows once."""
     repository, source = _source(request, namespace, name)
     shown_once.keep(request, f"webhook:{source.pk}", renew_webhook_secret(person(request), source))
-    return _back(request, repository, "#webhook")
+    return _back(request, repository, "webhook")
 
 
 @login_required
@@ -136,7 +140,7 @@ def deploy_key(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     messages.success(
         request, "There is a new deploy key. Add its public half to the forge, and remove the old one there."
     )
-    return _back(request, repository, "#access")
+    return _back(request, repository, "access")
 
 
 @login_required
@@ -152,7 +156,7 @@ def host_keys(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         form.add_error("known_hosts", refused.sentence)
         return _page(request, repository, host_keys_form=form, status=422)
     messages.success(request, "These host keys are trusted now. A worker looks at the Git repository again.")
-    return _back(request, repository, "#access")
+    return _back(request, repository, "access")
 
 
 @login_required
@@ -180,8 +184,10 @@ def _source(request: HttpRequest, namespace: str, name: str) -> tuple[Repository
     return repository, source
 
 
-def _back(request: HttpRequest, repository: Repository, anchor: str = "") -> HttpResponse:
-    page = "repository-setup" if request.POST.get("next") == "setup" else "repository-settings"
-    answer = redirect(page, repository.namespace.name, repository.name)
-    answer["Location"] += anchor if page == "repository-settings" else ""
-    return answer
+def _back(request: HttpRequest, repository: Repository, section: str = "access") -> HttpResponse:
+    """To the section of the settings, or to the step of the guide, that the form stood in."""
+    path = [repository.namespace.name, repository.name]
+    if request.POST.get("next") == "setup":
+        step = "webhook" if section == "webhook" else "source"
+        return redirect(f"{reverse('repository-setup', args=path)}?step={step}")
+    return redirect(f"{reverse('repository-settings', args=path)}#{section}")

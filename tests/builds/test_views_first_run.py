@@ -98,6 +98,21 @@ def test_it_gives_the_webhook_address_and_the_secret_when_asked(owner, hello):
     assert "https://github.com/acme/hello/settings/hooks/new" in page
 
 
+def test_it_shows_the_secret_of_a_new_link_at_the_webhook_step_and_only_there(owner, hello):
+    owner.post(SETUP, LINK)
+    secret = Source.objects.get().webhook_secret
+    make_rule(Source.objects.get())
+    assert secret not in owner.get(f"{SETUP}?step=source").content.decode()
+    assert secret in owner.get(f"{SETUP}?step=webhook").content.decode()
+    assert secret not in owner.get(f"{SETUP}?step=webhook").content.decode()
+
+
+@pytest.mark.parametrize(("state", "reads_anew"), [("asked", False), ("good", True), ("failed", True)])
+def test_it_reads_the_page_anew_once_git_answered(owner, hello, state, reads_anew):
+    make_source(hello, probe_state=state)
+    assert ("HX-Refresh" in owner.get(f"{SETUP}?part=probe&next=setup").headers) == reads_anew
+
+
 def test_it_turns_green_when_the_first_delivery_arrives(owner, hello):
     source = make_source(hello)
     assert "No delivery has arrived yet" in words(owner.get(f"{SETUP}?part=webhook"))

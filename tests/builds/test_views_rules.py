@@ -126,6 +126,11 @@ def test_it_says_problems_of_a_pattern_at_its_field_while_it_is_typed(writer):
     assert "field-problem" in field
 
 
+def test_it_keeps_saying_the_rule_as_it_is_typed_while_it_is_wrong(writer):
+    page = words(writer.post(TRY, rule_form({"pattern": "/(/", "tags": "latest"})))
+    assert "branch /(/ → latest, from Dockerfile" in page
+
+
 def test_it_clears_a_problem_that_is_mended(writer):
     page = writer.post(TRY, rule_form({"pattern": "main", "tags": "x"})).content.decode()
     assert '<div id="id_rule-0-pattern_error" hx-swap-oob="true"></div>' in page
