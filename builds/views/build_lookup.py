@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from django.conf import settings
 from django.core.files.storage import storages
 from django.http import Http404, HttpRequest
 
 from accounts.models import Role
 from builds.logs.reader import LogReader
-from builds.logs.stream import RedisClient, connect
+from builds.logs.stream import shared_client
 from builds.models import Build
 from builds.models.log import DatabaseFrames
 from builds.views.lookup import find_repository
@@ -54,10 +52,5 @@ def attempt_asked(request: HttpRequest, build: Build) -> int:
 
 def log_of(build: Build, attempt: int) -> LogReader:
     """The reader of one attempt's log; what a running build printed last is in Redis."""
-    tail = None if build.is_final else _redis()
+    tail = None if build.is_final else shared_client(settings.REDIS_URL)
     return LogReader(build.pk, attempt, store=DatabaseFrames(), storage=storages["logs"], redis=tail)
-
-
-@lru_cache(maxsize=1)
-def _redis() -> RedisClient:
-    return connect(settings.REDIS_URL)

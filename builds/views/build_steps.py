@@ -83,4 +83,5 @@ def chosen_step(build: Build, steps: Sequence[Step], asked: str = "") -> Step | 
     for found in (named or failed, [step for step in running if not step.internal] or running):
         if found:
             return found[-1]
-    return max(steps, key=lambda step: step.lines, default=None)
+    spoke = [step for step in steps if step.lines]
+    return max(spoke, key=lambda step: step.lines, default=None)

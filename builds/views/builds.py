@@ -66,6 +66,7 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "attempts": range(1, found.attempt + 1),
         "is_newest": is_newest,
         "sentence": sentence_of(found),
+        "waited": (timezone.now() - found.queued_at).total_seconds() if found.state == State.QUEUED else None,
         "advice": advice_for(found.error_kind, found.error_message) if failed else None,
         "steps": steps,
         "groups": grouped(rows),

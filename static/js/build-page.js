@@ -33,7 +33,8 @@ class BuildPage {
     this.root = root;
     this.attempt = root.dataset.attempt;
     this.lastOutput = performance.now();
-    this.pane = new LogPane(root, stepsOfPage);
+    this.hasHeard = false;
+    this.pane = new LogPane(root, stepsOfPage, (step) => this.#mark(step));
     this.parts = new BuildParts(fragmentUrl(), () => this.#swapped());
     document.addEventListener("click", (event) => this.#choose(event));
     if (!("live" in root.dataset)) return;
@@ -52,11 +53,23 @@ class BuildPage {
     this.pane.show(Number(link.dataset.stepLink));
   }
 
+  // The step that the pane shows, in the list beside it.
+  #mark(step) {
+    for (const element of document.querySelectorAll("#build-steps [data-step]")) {
+      element.classList.toggle("is-chosen", Number(element.dataset.step) === step);
+    }
+  }
+
   #swapped() {
-    const latest = document.querySelector("[data-build-attempt]")?.dataset.buildAttempt;
-    // Another attempt has another log: its page is opened, as a reload would.
-    if (latest && latest !== this.attempt) location.assign(location.pathname);
-    else this.pane.refreshed();
+    this.#attempt(document.getElementById("build-header").dataset.buildAttempt);
+    this.pane.refreshed();
+  }
+
+  // Another attempt has another log. A reader of an earlier one stays with it.
+  #attempt(latest) {
+    if (!("live" in this.root.dataset) || !latest || String(latest) === this.attempt) return;
+    this.attempt = String(latest);
+    this.pane.restart(this.attempt);
   }
 
   #take(message) {
@@ -70,7 +83,8 @@ class BuildPage {
     else if (type === "end") this.#end(message);
   }
 
-  #snapshot({ steps = [] }) {
+  #snapshot({ attempt, steps = [] }) {
+    this.#attempt(attempt);
     this.parts.ask();
     for (const step of steps) {
       this.pane.grow(step.index, step.lines);
@@ -78,9 +92,13 @@ class BuildPage {
     }
   }
 
-  #log({ step, first_line: first, lines }) {
+  #log({ step, first_line: first, lines, truncated }) {
     this.lastOutput = performance.now();
-    this.pane.take(step, first, lines);
+    this.hasHeard = true;
+    if (!this.pane.knows(step)) this.parts.ask();
+    // A line that was too long for a message is read by range, where the server folds it.
+    if (truncated) this.pane.grow(step, first + lines.length);
+    else this.pane.take(step, first, lines);
   }
 
   #end({ steps = [] }) {
@@ -100,7 +118,8 @@ class BuildPage {
   #sayInSilence() {
     const silent = (performance.now() - this.lastOutput) / 1000;
     const runs = document.querySelector('#build-steps [data-state="running"]');
-    this.#tell("silence", runs && silent >= SILENT_AFTER_S ? `last output ${sayDuration(silent)} ago` : "");
+    const said = this.hasHeard ? `last output ${sayDuration(silent)} ago` : `no output for ${sayDuration(silent)}`;
+    this.#tell("silence", runs && silent >= SILENT_AFTER_S ? said : "");
   }
 
   #tell(what, text) {

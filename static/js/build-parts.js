@@ -48,7 +48,7 @@ export class BuildParts {
       old.replaceWith(document.adoptNode(part));
       if (focus) document.getElementById(focus)?.focus();
     }
-    const { title } = document.querySelector("[data-page-title]")?.dataset ?? {};
+    const title = document.querySelector("[data-page-title]")?.dataset.pageTitle;
     if (title) document.title = title;
     this.onChange();
   }

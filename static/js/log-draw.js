@@ -47,17 +47,18 @@ export function drawHeading(old, step, isOpen) {
   mark.title = step.state;
   setText(name, step.name);
   name.title = step.name;
-  setText(note, noteOf(step));
+  setText(note, noteOf(step, isOpen));
   setText(time, step.time ?? "");
   return row;
 }
 
-function noteOf(step) {
+function noteOf(step, isOpen) {
   const notes = [];
   if (step.cached) notes.push("cached");
   if (step.state === "failed" || step.state === "cancelled") notes.push(step.state);
   if (step.progress) notes.push(step.progress);
   else if (step.lines) notes.push(`${step.lines.toLocaleString("en-US")} ${step.lines === 1 ? "line" : "lines"}`);
+  else if (isOpen && step.state !== "running") notes.push("printed nothing");
   return notes.join(" · ");
 }
 

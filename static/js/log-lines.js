@@ -17,6 +17,10 @@ export class LogLines {
     this.reading = new Map(); // "step:piece" → Promise
   }
 
+  clear() {
+    this.pieces.clear();
+  }
+
   put(step, first, lines) {
     lines.forEach((text, i) => {
       const piece = this.#piece(step, Math.floor((first + i) / PIECE));

@@ -7,11 +7,28 @@ import { LogView } from "./log-view.js";
 
 const CONTEXT_ROWS = 4; // rows above a linked line
 
+const WRAP = "imageyard-log-wrap";
+
+function remembered() {
+  try {
+    return localStorage.getItem(WRAP);
+  } catch {
+    return null; // storage is switched off
+  }
+}
+
+function remember(value) {
+  try {
+    localStorage.setItem(WRAP, value);
+  } catch {
+    // Nothing to keep it in; it holds for this page.
+  }
+}
+
 export class LogPane {
-  /** `root` is [data-log]; `steps()` → what the page knows of the steps. */
-  constructor(root, steps) {
-    this.root = root;
-    this.steps = steps;
+  /** `root` is [data-log]; `steps()` → what the page knows of the steps; `onStep(index)`: this one is shown now. */
+  constructor(root, steps, onStep) {
+    Object.assign(this, { root, steps, onStep });
     this.pane = root.querySelector("[data-log-pane]");
     this.rows = new LogRows();
     this.lines = new LogLines((step, from, count) => this.#read(step, from, count), (step, total) => this.#readDone(step, total));
@@ -33,7 +50,7 @@ export class LogPane {
   // --- where to begin ------------------------------------------------------------------------------------------------
 
   #start() {
-    this.view.setWrapped(localStorage.getItem("imageyard-log-wrap") === "yes");
+    this.view.setWrapped(remembered() === "yes");
     this.#tool("wrap")?.setAttribute("aria-pressed", String(this.view.isWrapped));
     if (this.#goToAddress()) return;
     const chosen = Number(this.root.dataset.chosen || NaN);
@@ -54,6 +71,24 @@ export class LogPane {
     this.view.setAnchor(anchor);
     this.view.showRow(this.rows.rowOf(anchor.step, anchor.from), anchor.from === null ? 0 : CONTEXT_ROWS);
     return true;
+  }
+
+  /** Another attempt begins: its log is another one. */
+  restart(attempt) {
+    const url = new URL(this.root.dataset.linesUrl, location.href);
+    url.searchParams.set("attempt", attempt);
+    this.root.dataset.linesUrl = url.pathname + url.search;
+    this.lines.clear();
+    this.rows = new LogRows();
+    this.view.restart(this.rows);
+    this.followed = undefined;
+    this.extra.clear();
+    this.keptOpen?.clear();
+    this.follow();
+  }
+
+  knows(step) {
+    return this.rows.step(step) !== undefined;
   }
 
   // --- news ----------------------------------------------------------------------------------------------------------
@@ -150,6 +185,7 @@ export class LogPane {
   #where() {
     const row = Math.floor(this.view.position);
     const place = this.rows.count ? this.rows.at(Math.min(row, this.rows.count - 1)) : null;
+    this.onStep(place?.step.index ?? null);
     const text = place && row > this.rows.rowOf(place.step.index) ? place.step.name : "";
     const element = this.root.querySelector("[data-log-where]");
     if (element.textContent === text && element.hidden === !text) return;
@@ -254,7 +290,7 @@ export class LogPane {
 
   #wrap() {
     const isWrapped = !this.view.isWrapped;
-    localStorage.setItem("imageyard-log-wrap", isWrapped ? "yes" : "no");
+    remember(isWrapped ? "yes" : "no");
     this.#tool("wrap").setAttribute("aria-pressed", String(isWrapped));
     this.view.setWrapped(isWrapped);
     if (this.isFollowing) this.#toFollowed();

@@ -4,6 +4,8 @@ export class LogRows {
   constructor() {
     this.steps = [];
     this.opened = new Map(); // what the reader or follow mode decided, by step
+    this.told = new Map(); // whole lines that are known of, by step; its heading may come later than its lines
+    this.#count();
   }
 
   /** Take what is known of the steps: [{index, lines, …}]. Line counts never shrink: news can overtake a page. */
@@ -11,7 +13,9 @@ export class LogRows {
     const known = new Map(this.steps.map((step) => [step.index, step]));
     this.steps = steps.map((step) => {
       const before = known.get(step.index);
-      return { partial: before?.partial ?? null, ...step, lines: Math.max(step.lines, before?.lines ?? 0) };
+      const lines = Math.max(step.lines, this.told.get(step.index) ?? 0);
+      this.told.set(step.index, lines);
+      return { partial: before?.partial ?? null, ...step, lines };
     });
     this.#count();
   }
@@ -31,8 +35,11 @@ export class LogRows {
 
   /** The step has at least so many whole lines. → how many are new */
   grow(index, lines) {
+    const before = this.told.get(index) ?? 0;
+    if (lines <= before) return 0;
+    this.told.set(index, lines);
     const step = this.step(index);
-    if (!step || lines <= step.lines) return 0;
+    if (!step) return 0;
     const added = lines - step.lines;
     step.lines = lines;
     if (step.partial && step.partial.line < lines) step.partial = null;

@@ -24,6 +24,14 @@ export class LogView {
     new ResizeObserver(() => this.changed()).observe(pane);
   }
 
+  restart(rows) {
+    this.rows = rows;
+    this.anchor = null;
+    for (const element of this.drawn.values()) element.remove();
+    this.drawn.clear();
+    this.changed();
+  }
+
   get viewport() {
     return this.pane.clientHeight;
   }

@@ -15,6 +15,7 @@ import django
 django.setup()
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Role
@@ -284,6 +285,36 @@ def finish(build_id: int) -> dict[str, Any]:
     Build.objects.filter(pk=build_id).update(state=State.SUCCEEDED, finished_at=now)
     _count(build_id, 1)
     record_event(build_id, "finished", 1, state="succeeded")
+    return {}
+
+
+def begin(build_id: int) -> dict[str, Any]:
+    """A worker takes a queued build, and its steps begin to speak."""
+    from builds.actions.runs import record_event
+
+    now = timezone.now()
+    Build.objects.filter(pk=build_id).update(state="building", attempt=F("attempt") + 1, started_at=now)
+    _steps(Build.objects.get(pk=build_id), 8)
+    record_event(build_id, "state", 1, state="building")
+    write(build_id, 1, {"8": "the first line\n"}, seal=False)
+    return {}
+
+
+def next_step(build_id: int, index: int, title: str) -> dict[str, Any]:
+    """The running step ends, and another one begins."""
+    from builds.actions.runs import record_event
+
+    now = timezone.now()
+    Step.objects.filter(build_id=build_id, state="running").update(state="succeeded", finished_at=now, duration_s=9)
+    Step.objects.create(build_id=build_id, attempt=1, index=index, name=title, state="running", started_at=now)
+    record_event(build_id, "state", 1, state="building")
+    return {}
+
+
+def ring() -> dict[str, Any]:
+    from builds.live import wake
+
+    wake("queue")
     return {}
 
 
