@@ -27,13 +27,9 @@ from imageyard.supervisor.ports import free_port
 CHECKOUT = Path(__file__).resolve().parent.parent
 FINAL = {"succeeded", "failed", "cancelled", "superseded"}
 ZEROS = "0" * 40
-MANIFESTS = ",".join(
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ]
+MANIFESTS = (
+    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
 T = TypeVar("T")
 
@@ -293,6 +289,16 @@ class Yard:
                     held = tar.extractfile(entry) if entry.isreg() else None
                     found[entry.name] = (entry, held.read() if held else b"")
         return found
+
+    def copy_image(self, old: str, new: str, tag: str) -> None:
+        """Push an image to another repository of the registry, as somebody else would."""
+        manifest = self._registry(f"/v2/{old}/manifests/{tag}")
+        parts = manifest.json()
+        with httpx.Client(base_url=f"http://{self.registry}", timeout=10) as registry:
+            for blob in (parts["config"], *parts["layers"]):
+                registry.post(f"/v2/{new}/blobs/uploads/?mount={blob['digest']}&from={old}").raise_for_status()
+            headers = {"Content-Type": parts["mediaType"]}
+            registry.put(f"/v2/{new}/manifests/{tag}", content=manifest.content, headers=headers).raise_for_status()
 
     def _registry(self, path: str) -> httpx.Response:
         return httpx.get(f"http://{self.registry}{path}", headers={"Accept": MANIFESTS}, timeout=30)

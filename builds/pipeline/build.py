@@ -51,7 +51,7 @@ def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildF
     finally:
         steps.close()
     if result.returncode != 0 or result.metadata is None:
-        raise explain_failure(
+        error = explain_failure(
             steps.book,
             steps.tail,
             result.returncode,
@@ -59,6 +59,10 @@ def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildF
             registry=registry.host,
             registry_user=registry.username,
         )
+        # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
+        with job.logbook.own_step("The builder's last words") as say:
+            say("".join(f"{line}\n" for line in steps.tail))
+            raise error
     return read_metadata(result.metadata)
 
 

@@ -1,4 +1,4 @@
-"""One whole Imageyard for the functional tests of a session, on real parts."""
+"""Whole Imageyards for the functional tests of a session, on real parts: one to build with, one to break."""
 
 from __future__ import annotations
 
