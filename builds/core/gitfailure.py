@@ -145,7 +145,7 @@ _BROKEN_MIRROR = (
     r"not a git repository: |\.lock': file exists|unable to create '.*\.lock'|object file .* is empty|"
     r"loose object .* is corrupt|packfile .* cannot be accessed|unable to read tree|unable to read sha1|"
     r"bad packed|unexpected line in .*packed-refs|bad config|mismatched algorithms|index file .* is too small|"
-    r"did not receive expected object|unresolved deltas"
+    r"failed to unpack tree object|did not receive expected object|unresolved deltas"
 )
 
 

@@ -26,7 +26,7 @@ from builds.core.gitfailure import (
 from builds.core.refnames import ONE, RefType, name_problem, quoted
 from builds.engine.gitcommand import GitFailed, GuardedGit, Log
 from builds.engine.gitenv import Remote, git_environment
-from builds.engine.mirror import FULL_SHA, Mirror, RefMissing, Relation, mirror_name
+from builds.engine.mirror import FULL_SHA, Found, Lock, Mirror, RefMissing, Relation, mirror_name
 from builds.engine.process import StopFlag
 from builds.engine.remoterefs import RemoteRef, RemoteRefs, new_address, read_refs
 from builds.engine.sshkeys import scan_host_keys
@@ -74,7 +74,6 @@ def checkout(
     """
     _check_names(ref_type, ref, commit)
     mirror, tree = mirror.absolute(), tree.absolute()
-    clear(tree)
     with _git(remote, stop=stop, timeout_s=timeout_s, log=log) as git:
         name = ref or _default_branch(git)
         job = _Job(remote.clean(), git, mirror, submodules=submodules, keep_git_dir=keep_git_dir)
@@ -111,25 +110,32 @@ class _Job:
         self.lfs_pointers = 0
 
     def run(self, ref_type: RefType, ref: str, commit: str | None, tree: Path) -> Checkout:
-        full = f"refs/tags/{ref}" if ref_type == "tag" else f"refs/heads/{ref}"
         what = f"commit {commit[:7]}" if commit else f"{ONE[ref_type]} {ref}"
         self.git.say(f"Fetching {what} from {self.git.environment_of_git.url.place}")
         with self.mirror.locked() as lock:
-            try:
-                found = self.mirror.obtain(ref=full, commit=commit, tags=self.keep_git_dir)
-            except RefMissing as missing:
-                raise _missing(self.git, ref_type, ref) from missing
-            lock.shared()
-            if self.keep_git_dir:
-                listing = fill_with_git_dir(self.mirror, found, tree, ref if ref_type == "branch" else "")
-            else:
-                listing = fill(self.mirror, found, tree)
+            found, listing = self.mirror.repairing(
+                lock, lambda: self._obtain_and_fill(lock, ref_type, ref, commit, tree)
+            )
             self.mirror.tidy(lock)
         self.git.say(f"Checked out {found.commit[:7]}, {len(listing.files):,} files")
         self._look_into(self.remote, tree, listing, depth=0)
         if self.lfs_pointers:
             self.warnings.append(_lfs_sentence(self.lfs_pointers))
         return Checkout(found.commit, found.message, found.author, tuple(self.warnings), find_readme(tree, listing))
+
+    def _obtain_and_fill(
+        self, lock: Lock, ref_type: RefType, ref: str, commit: str | None, tree: Path
+    ) -> tuple[Found, Listing]:
+        clear(tree)
+        full = f"refs/tags/{ref}" if ref_type == "tag" else f"refs/heads/{ref}"
+        try:
+            found = self.mirror.obtain(ref=full, commit=commit, tags=self.keep_git_dir)
+        except RefMissing as missing:
+            raise _missing(self.git, ref_type, ref) from missing
+        lock.shared()
+        if self.keep_git_dir:
+            return found, fill_with_git_dir(self.mirror, found, tree, ref if ref_type == "branch" else "")
+        return found, fill(self.mirror, found, tree)
 
     def _look_into(self, remote: Remote, tree: Path, listing: Listing, *, depth: int) -> None:
         self.lfs_pointers += count_lfs_pointers(tree, listing)
@@ -154,11 +160,15 @@ class _Job:
             git.deadline = self.git.deadline
             git.say(f"Fetching submodule {git.environment_of_git.url.place} at {commit[:7]}")
             mirror = Mirror(self._mirror_of(git.environment_of_git.url.text), git)
-            clear(place)
-            with mirror.locked() as lock:
+
+            def obtain_and_fill(lock: Lock) -> Listing:
+                clear(place)
                 found = mirror.obtain(ref=None, commit=commit)
                 lock.shared()
-                listing = fill(mirror, found, place)
+                return fill(mirror, found, place)
+
+            with mirror.locked() as lock:
+                listing = mirror.repairing(lock, lambda: obtain_and_fill(lock))
                 mirror.tidy(lock)
             return listing
 

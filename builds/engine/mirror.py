@@ -12,18 +12,20 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from builds.core.errors import Stopped
+from builds.core.errors import BuildError, Stopped
 from builds.core.gitfailure import commit_gone, is_broken_mirror, is_missing_object, is_missing_ref, too_slow
 from builds.engine.gitcommand import GitFailed, GuardedGit
 from builds.engine.workspace import remove
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
+
+T = TypeVar("T")
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 TAGS = "refs/all/tags"
@@ -54,56 +56,67 @@ class Mirror:
     def __init__(self, path: Path, git: GuardedGit) -> None:
         self.path = path
         self.git = git
+        self._sha256 = False
 
     @contextmanager
-    def locked(self) -> Iterator[_Lock]:
+    def locked(self) -> Iterator[Lock]:
         """Keep other builds of the same source out; waits until the deadline of `git`, and stops with it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with (self.path.parent / f"{self.path.name}.lock").open("a") as file:
-            lock = _Lock(file.fileno(), self.git)
+            lock = Lock(file.fileno(), self.git)
             lock.exclusive()
             yield lock
 
     def obtain(self, *, ref: str | None, commit: str | None, tags: bool = False) -> Found:
         """Have `commit` here (full or abbreviated), or the newest of `ref` (a full name) where it is None.
 
-        Asks the server only for what is not here yet. Annotated tags are peeled. Raises `RefMissing`, and `BuildError`
-        where the commit is gone. A damaged mirror is thrown away once and fetched anew.
+        What was built before is not asked for again; a server that is away does no harm where the commit is here.
+        Annotated tags are peeled. Raises `RefMissing`, and `BuildError` where the commit is gone.
         """
-        try:
-            self._create(commit)
-            return self._obtain(ref, commit, tags=tags)
-        except GitFailed as failed:
-            if not is_broken_mirror(failed.stderr):
-                raise
-            sha256 = "server sha256" in failed.stderr
-            if not sha256:
-                self.git.say("The worker's copy of the repository is damaged; it is fetched anew.")
-            remove(self.path)
-            self._create(commit, sha256=sha256)
-            return self._obtain(ref, commit, tags=tags)
-
-    def _create(self, commit: str | None, *, sha256: bool = False) -> None:
-        if (self.path / "HEAD").exists():
-            return
-        remove(self.path)
-        sha256 = sha256 or len(commit or "") == 64  # noqa: PLR2004 — the length of a SHA-256 object name
-        self.git.init("--quiet", "--bare", f"--object-format={'sha256' if sha256 else 'sha1'}", "--", str(self.path))
-
-    def _obtain(self, ref: str | None, commit: str | None, *, tags: bool) -> Found:
-        if commit is not None and not tags:
-            found = self.find(commit)
-            if found is not None:
-                return found
+        self._create(commit)
+        found = self.find(commit) if commit is not None and not tags and self._is_loose(commit) else None
+        if found is not None:
+            return found
         tracking = self.tracking(ref) if ref else ""
-        if ref:
-            self._fetch_ref(ref, tracking, must=commit is None, tags=tags)
+        try:
+            if ref:
+                self._fetch_ref(ref, tracking, must=commit is None, tags=tags)
+        except (GitFailed, BuildError):
+            found = self.find(commit) if commit is not None and (self.path / "HEAD").exists() else None
+            if found is None:
+                raise
+            return found
         found = self.find(tracking if commit is None else commit)
         if found is None and commit is not None:
             found = self._fetch_commit(commit)
         if found is None:
             raise RefMissing
         return found
+
+    def repairing(self, lock: Lock, action: Callable[[], T]) -> T:
+        """Do `action`; if the mirror turns out to be damaged, throw it away and do it once more."""
+        try:
+            return action()
+        except GitFailed as failed:
+            if not is_broken_mirror(failed.stderr):
+                raise
+            self._sha256 = "server sha256" in failed.stderr
+            if not self._sha256:
+                self.git.say("The worker's copy of the repository is damaged; it is fetched anew.")
+            lock.exclusive()
+            remove(self.path)
+            return action()
+
+    def _create(self, commit: str | None) -> None:
+        if (self.path / "HEAD").exists():
+            return
+        remove(self.path)
+        sha256 = self._sha256 or len(commit or "") == 64  # noqa: PLR2004 — the length of a SHA-256 object name
+        self.git.init("--quiet", "--bare", f"--object-format={'sha256' if sha256 else 'sha1'}", "--", str(self.path))
+
+    def _is_loose(self, commit: str) -> bool:
+        """Whether the object is here for sure, without asking Git: small fetches leave their objects unpacked."""
+        return (self.path / "objects" / commit[:2] / commit[2:]).is_file()
 
     def _fetch_ref(self, ref: str, tracking: str, *, must: bool, tags: bool) -> None:
         wanted = [f"+{ref}:{tracking}", *([f"+refs/tags/*:{TAGS}/*"] if tags else [])]
@@ -168,7 +181,7 @@ class Mirror:
                 return "descendant" if answer == "descendant" else "ancestor"
         return "diverged"
 
-    def tidy(self, lock: _Lock) -> None:
+    def tidy(self, lock: Lock) -> None:
         """Pack the mirror when many fetches have left many pieces; a failure only means that it stays untidy."""
         packs = len(list((self.path / "objects" / "pack").glob("*.pack")))
         loose = len(list((self.path / "objects" / "17").glob("*")))
@@ -183,7 +196,9 @@ class Mirror:
         return f"refs/built/{hashlib.sha256(ref.encode()).hexdigest()[:40]}"
 
 
-class _Lock:
+class Lock:
+    """The hold on a mirror that `Mirror.locked` gives."""
+
     def __init__(self, fd: int, git: GuardedGit) -> None:
         self._fd = fd
         self._git = git

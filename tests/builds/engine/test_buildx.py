@@ -28,7 +28,7 @@ from builds.core.errors import BuildError, Stopped
 from builds.engine.buildx import BuildRequest, BuildxResult, RegistryAuth, build
 from builds.engine.git import Remote
 from builds.engine.process import StopFlag
-from tests.builds.engine.test_process import alive, wait_until
+from tests.processes import alive, wait_until
 
 ACCEPT = ", ".join(
     f"application/vnd.{kind}+json"

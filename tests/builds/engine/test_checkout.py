@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import IO
 
 import pytest
 
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.engine.git import Remote, list_refs, relation
 from builds.engine.process import StopFlag
+from tests.builds.engine.conftest import Checkouts
 from tests.git_server import GIT_ENV, git, make_repo
+from tests.processes import wait_until
 
 
 def test_it_checks_out_the_newest_commit_of_a_branch(git_repo, local, checkouts):
@@ -195,7 +200,7 @@ def test_it_builds_a_known_commit_without_asking_the_server(git_repo, local, che
     assert checkouts(local, commit=commit).commit == commit
 
 
-@pytest.mark.parametrize("damage", ["truncated", "locked", "no objects"])
+@pytest.mark.parametrize("damage", ["truncated", "locked", "no objects", "no trees"])
 def test_it_fetches_a_damaged_mirror_anew(git_repo, local, checkouts, damage):
     checkouts(local)
     newest = git_repo.commit({"a": "1"})
@@ -203,6 +208,9 @@ def test_it_fetches_a_damaged_mirror_anew(git_repo, local, checkouts, damage):
         (checkouts.mirror / "config").write_bytes(b"\0")
     elif damage == "locked":
         next((checkouts.mirror / "refs/built").iterdir()).with_suffix(".lock").touch()
+    elif damage == "no trees":
+        tree = git(git_repo.work, "rev-parse", "HEAD:src")
+        next((checkouts.mirror / "objects").glob(f"{tree[:2]}/{tree[2:]}")).unlink()
     else:
         subprocess.run(["rm", "-r", str(checkouts.mirror / "objects")], check=True)
     assert checkouts(local).commit == newest
@@ -231,26 +239,37 @@ def test_it_packs_a_mirror_that_many_fetches_have_littered(git_repo, local, chec
     assert checkouts(local).commit == git_repo.head()
 
 
-def test_it_waits_for_another_build_of_the_same_source(git_repo, local, checkouts, tmp_path):
-    checkouts(local)
+@contextmanager
+def held(checkouts: Checkouts) -> Iterator[IO[bytes]]:
+    """The mirror's lock, as another build of the same source holds it."""
     lock = checkouts.mirror.with_name("1.git.lock")
-    holder = subprocess.Popen(["flock", str(lock), "sleep", "0.5"])
-    time.sleep(0.2)
-    git_repo.commit({"a": "1"})
-    checkouts(local)
-    holder.wait()
-    assert b"Another build of this source is fetching" in checkouts.log
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def test_it_waits_for_another_build_of_the_same_source(git_repo, local, checkouts):
+    def release(file: IO[bytes]) -> None:
+        wait_until(lambda: b"Another build of this source is fetching" in checkouts.log, 20)
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+    with held(checkouts) as file:
+        threading.Thread(target=release, args=[file]).start()
+        assert checkouts(local).commit == git_repo.head()
+    assert checkouts.log.count(b"Another build of this source is fetching") == 1
 
 
 def test_b06_it_stops_while_it_waits_for_another_build(local, checkouts):
-    checkouts(local)
     stop = StopFlag()
-    with subprocess.Popen(["flock", str(checkouts.mirror.with_name("1.git.lock")), "sleep", "5"]) as holder:
-        time.sleep(0.2)
-        threading.Timer(0.2, stop.set, ["cancelled"]).start()
-        with pytest.raises(Stopped):
-            checkouts(local, stop=stop)
-        holder.terminate()
+    threading.Timer(0.2, stop.set, ["cancelled"]).start()
+    with held(checkouts), pytest.raises(Stopped):
+        checkouts(local, stop=stop)
+
+
+def test_it_does_not_wait_for_another_build_for_ever(local, checkouts):
+    with held(checkouts), pytest.raises(BuildError, match="was not fetched"):
+        checkouts(local, timeout_s=0.3)
 
 
 def test_it_allows_file_urls_below_the_root_only(git_repo, local, checkouts, tmp_path):

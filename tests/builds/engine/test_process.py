@@ -16,6 +16,7 @@ import pytest
 
 from builds.core.errors import BuildError, Stopped
 from builds.engine.process import Finished, Silent, StopFlag, run
+from tests.processes import alive, wait_until
 
 ENV = {"PATH": os.environ["PATH"]}
 
@@ -23,19 +24,6 @@ ENV = {"PATH": os.environ["PATH"]}
 def sh(script: str, *args: str, **options) -> Finished:
     options = {"env": ENV, "timeout_s": 20, "stop": StopFlag()} | options
     return run(["sh", "-c", script, "sh", *args], **options)
-
-
-def alive(marker: str) -> list[str]:
-    """Command lines that hold `marker` among all running processes, zombies left out (they have none)."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if marker in line and int(entry.parent.name) != os.getpid():
-            found.append(line)
-    return found
 
 
 def zombies() -> list[str]:
@@ -46,15 +34,6 @@ def zombies() -> list[str]:
             stats.append(path.read_text(errors="replace"))
     mine = ["Z", str(os.getpid())]
     return [stat for stat in stats if "(sleep)" in stat and stat.rpartition(")")[2].split()[:2] == mine]
-
-
-def wait_until(condition, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return bool(condition())
 
 
 def test_it_hands_over_both_streams_and_the_exit_code():
