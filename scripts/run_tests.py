@@ -21,9 +21,17 @@ FAST = f"not ({REAL})"
 
 def main(what: list[str]) -> int:
     """`[]` is everything, `["unit"]` the fast part, anything else goes to pytest as it is."""
-    home = Path(tempfile.mkdtemp(prefix="iy-test-", dir="/tmp"))
-    environ = {**os.environ, "IMAGEYARD_HOME": str(home / "home")}
-    for name in ("REDIS_URL", "IMAGEYARD_HTTP", "IMAGEYARD_URL", "IMAGEYARD_REGISTRY", "IMAGEYARD_ADMIN_TOKEN"):
+    # Short, for the Unix sockets that some tests make below it.
+    folder = Path(tempfile.mkdtemp(prefix="iy", dir="/tmp"))
+    environ = {**os.environ, "TMPDIR": str(folder)}
+    for name in (
+        "IMAGEYARD_HOME",
+        "REDIS_URL",
+        "IMAGEYARD_HTTP",
+        "IMAGEYARD_URL",
+        "IMAGEYARD_REGISTRY",
+        "IMAGEYARD_ADMIN_TOKEN",
+    ):
         environ.pop(name, None)
     try:
         if what == ["unit"]:
@@ -32,7 +40,7 @@ def main(what: list[str]) -> int:
             return pytest(" ".join(what), what, environ)
         return everything(environ)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def everything(environ: dict[str, str]) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 
-os.environ.setdefault("IMAGEYARD_HOME", tempfile.mkdtemp(prefix="imageyard-test-"))
+# Processes that run tests side by side number their builds alike, so each has a folder of its own.
+if "IMAGEYARD_HOME" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["IMAGEYARD_HOME"] = tempfile.mkdtemp(prefix="imageyard-test-")
 os.environ.pop("IMAGEYARD_ADMIN_TOKEN", None)
 
 from imageyard.settings import *
