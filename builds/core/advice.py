@@ -55,14 +55,18 @@ _CLUES: tuple[tuple[ErrorKind, re.Pattern[str], str], ...] = (
     (
         ErrorKind.USER,
         re.compile(r"exit code:? 127\b|not found in PATH", re.IGNORECASE),
-        "Exit code 127 means that a command was not found in the image: install it in an earlier step, or mind its "
-        "spelling and PATH.",
+        (
+            "Exit code 127 means that a command was not found in the image: install it in an earlier step, or mind its "
+            "spelling and PATH."
+        ),
     ),
     (
         ErrorKind.USER,
         re.compile(r"exit code:? 137\b|killed for using", re.IGNORECASE),
-        "Exit code 137 means that the step was killed, most often for using too much memory: build with fewer jobs, "
-        "or give the builder more memory.",
+        (
+            "Exit code 137 means that the step was killed, most often for using too much memory: build with fewer jobs, "
+            "or give the builder more memory."
+        ),
     ),
     (
         ErrorKind.USER,

@@ -185,7 +185,8 @@ export class LogPane {
   #where() {
     const row = Math.floor(this.view.position);
     const place = this.rows.count ? this.rows.at(Math.min(row, this.rows.count - 1)) : null;
-    this.onStep(place?.step.index ?? null);
+    const below = place && this.rows.steps.slice(this.rows.steps.indexOf(place.step));
+    this.onStep(below?.find((step) => this.rows.isOpen(step.index))?.index ?? null);
     const text = place && row > this.rows.rowOf(place.step.index) ? place.step.name : "";
     const element = this.root.querySelector("[data-log-where]");
     if (element.textContent === text && element.hidden === !text) return;

@@ -192,7 +192,7 @@ def test_it_keeps_earlier_attempts(admin):
 
 
 def test_b02_it_escapes_all_that_strangers_wrote(admin):
-    texts = {name: ATTACK for name in ("ref", "commit_message", "commit_author", "cause_detail", "error_message")}
+    texts = dict.fromkeys(("ref", "commit_message", "commit_author", "cause_detail", "error_message"), ATTACK)
     warnings = [{"kind": "build", "message": ATTACK, "url": "javascript:alert(1)", "line": 1, "file": ATTACK}]
     build = ended("failed", error_kind="user", warnings=warnings, **texts)
     Build.objects.filter(pk=build.pk).update(plan={"rule": ATTACK, "build_args": {ATTACK: ATTACK}})

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from builds.models import Step, Worker
-from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source, make_user
+from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
 pytestmark = pytest.mark.django_db
 
