@@ -11,7 +11,7 @@ from accounts.models import Role
 from builds.actions import cancel_build, retry_build, trigger_builds
 from builds.api.schemas import BuildOut, LinesOut, Page, TriggerIn
 from builds.api.shapes import builds_out
-from builds.core.refnames import name_problem
+from builds.core.refnames import name_problem, quoted
 from builds.core.rules import Ref
 from builds.models import Build
 from builds.views.build_lookup import log_of
@@ -36,7 +36,8 @@ def trigger(request: HttpRequest, namespace: str, name: str, body: TriggerIn) ->
     if source is None:
         raise Refused(f"{namespace}/{name} has no source yet, so there is nothing to build. Link one first.")
     if wrong := name_problem(body.ref):
-        raise Refused(wrong)
+        kind = body.ref_type.replace("_", " ")
+        raise Refused(f"{quoted(body.ref)} cannot be the name of a {kind}: {wrong}.")
     made = trigger_builds(person(request), source, Ref(body.ref_type, body.ref), body.commit.strip().lower())
     return Status(201, {"builds": builds_out(Build.objects.for_page().filter(pk__in=[build.pk for build in made]))})
 

@@ -1,0 +1,149 @@
+"""Names, links and files that a stranger puts into a repository stay data: nothing runs, nothing of the host leaks."""
+
+from __future__ import annotations
+
+import stat
+
+import httpx
+import pytest
+
+from tests.yard import Yard, fresh
+
+RULE = {"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}
+
+
+@pytest.mark.parametrize("branch", ["$(id)", "a;b", "`id`", "a&&b'c\"d", "-x", "--upload-pack=id"])
+def test_11_a_branch_name_is_only_a_name(yard: Yard, base_image: str, branch):
+    """11. Nothing a repository contains can run outside the builder."""
+    name = f"branch-{abs(hash(branch)) % 10**6}"
+    linked = yard.link(f"hostile/{name}", rules=[RULE])
+    commit = linked.git.commit({"Dockerfile": fresh(base_image)})
+    linked.git.git("push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+    delivery = linked.delivery(linked.push(commit, f"refs/heads/{branch}"))
+    builds = [yard.wait(build["id"]) for build in delivery["builds"]]
+    builds.append(yard.wait(linked.trigger(branch)["id"]))
+    for build in builds:
+        assert (build["state"], build["commit"], build["ref"]) == ("succeeded", commit, branch), build["sentence"]
+        assert b"uid=" not in yard.log(build["id"])
+
+
+@pytest.mark.parametrize("ref", ["a b", "a..b", "x\ny", "", "x" * 300])
+def test_11_a_ref_that_git_would_not_take_is_refused_by_hand(yard: Yard, ref):
+    path = f"hostile/ref-{abs(hash(ref)) % 10**6}"
+    yard.link(path, rules=[RULE])
+    answer = yard.send("POST", f"/repositories/{path}/builds", {"ref_type": "branch", "ref": ref}, status=422)
+    assert "cannot be the name of a branch" in answer["detail"] and answer["detail"].endswith(".")
+    assert yard.get(f"/repositories/{path}/builds")["items"] == []
+
+
+@pytest.mark.parametrize("commit", ["--output=/tmp/x", "HEAD", "main", "$(id)", "1234", "g" * 40])
+def test_11_a_commit_that_is_none_is_refused_by_hand(yard: Yard, commit):
+    path = f"hostile/commit-{abs(hash(commit)) % 10**6}"
+    linked = yard.link(path, rules=[RULE])
+    linked.git.commit({"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    body = {"ref_type": "branch", "ref": "main", "commit": commit}
+    answer = yard.client.post(f"/repositories/{path}/builds", json=body)
+    if answer.status_code == 201:
+        build = yard.wait(answer.json()["builds"][0]["id"])
+        assert (build["state"], build["error"]["kind"]) == ("failed", "source")
+    else:
+        assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("dockerfile", ["docker/--help", "docker/-x", "docker/$(id)", "docker/a b;c"])
+def test_11_a_dockerfile_may_be_called_anything(yard: Yard, base_image: str, dockerfile):
+    path = f"hostile/file-{abs(hash(dockerfile)) % 10**6}"
+    linked = yard.link(path, rules=[{**RULE, "dockerfile": dockerfile}])
+    build = linked.build({dockerfile: fresh(base_image, "RUN echo built")})
+    assert build["state"] == "succeeded", build["sentence"]
+    assert b"built\n" in yard.log(build["id"])
+
+
+def links(linked, **targets: str) -> None:
+    """Put links into the work tree; the next commit has them."""
+    for name, target in targets.items():
+        place = linked.git.tree / name.replace("__", "/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(target)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../../../../etc/passwd"])
+def test_c04_a_dockerfile_that_leads_out_of_the_checkout_is_refused(yard: Yard, target):
+    path = f"hostile/out-{len(target)}"
+    linked = yard.link(path)
+    links(linked, Dockerfile=target)
+    build = linked.build({"a": "a"})
+    assert (build["state"], build["error"]["kind"]) == ("failed", "user")
+    assert "leads out of the repository" in build["sentence"]
+    assert b"root:" not in yard.log(build["id"])
+
+
+def test_c04_a_context_that_leads_out_of_the_checkout_is_refused(yard: Yard):
+    linked = yard.link("hostile/context", rules=[{**RULE, "context": "web"}])
+    links(linked, web="/etc")
+    build = linked.build({"Dockerfile": "FROM scratch\nCOPY . /\n"})
+    assert (build["state"], build["error"]["kind"]) == ("failed", "user")
+    assert "leads out of the repository" in build["sentence"]
+
+
+def test_c04_a_link_to_a_dockerfile_inside_is_followed_and_an_ignore_file_outside_is_not(yard: Yard, base_image: str):
+    linked = yard.link("hostile/inside")
+    links(linked, Dockerfile="docker/Dockerfile.debian")
+    (linked.git.tree / ".dockerignore").symlink_to("/etc/hostname")
+    build = linked.build({"docker/Dockerfile.debian": fresh(base_image, "COPY . /src"), "src/a": "a"})
+    assert build["state"] == "succeeded", build["sentence"]
+    assert "src/src/a" in yard.image_files("hostile/inside", "latest")
+
+
+def test_c02_an_ignore_file_may_hide_the_dockerfile_and_itself(yard: Yard, base_image: str):
+    linked = yard.link("hostile/hidden")
+    build = linked.build(
+        {"Dockerfile": fresh(base_image, "COPY . /src"), ".dockerignore": "*\n!a.txt\n", "a.txt": "a", "b.txt": "b"}
+    )
+    assert build["state"] == "succeeded", build["sentence"]
+    files = yard.image_files("hostile/hidden", "latest")
+    assert [name for name in files if name.startswith("src/") and name != "src/"] == ["src/a.txt"]
+
+
+def test_c07_modes_links_names_and_bytes_arrive_as_they_are(yard: Yard, base_image: str):
+    linked = yard.link("hostile/fidelity")
+    nfc, nfd = "donn\u00e9es.txt", "donne\u0301es.txt"
+    linked.git.git("config", "core.precomposeunicode", "false")
+    links(linked, lnk="real/f", abs="/etc/hostname", dangling="nowhere")
+    files = {
+        "Dockerfile": fresh(base_image, "COPY . /src"),
+        "run.sh": b"#!/bin/sh\r\necho\r\n",
+        "bin/tool": "tool",
+        "real/f": "f",
+        "README": "upper",
+        "readme": "lower",
+        nfc: "composed",
+        nfd: "decomposed",
+        "line\nbreak": "odd",
+        "empty/.gitkeep": "",
+        ".gitattributes": "*.txt text=auto\n",
+    }
+    (linked.git.tree / "run.sh").touch(mode=0o755)
+    build = linked.build(files)
+    assert build["state"] == "succeeded", build["sentence"]
+    found = {name.removeprefix("src/"): row for name, row in yard.image_files("hostile/fidelity", "latest").items()}
+    assert stat.S_IMODE(found["run.sh"][0].mode) == 0o755
+    assert stat.S_IMODE(found["bin/tool"][0].mode) == 0o644
+    assert found["run.sh"][1] == b"#!/bin/sh\r\necho\r\n"
+    told = {name: found[name][0].linkname for name in ("lnk", "abs", "dangling")}
+    assert told == {"lnk": "real/f", "abs": "/etc/hostname", "dangling": "nowhere"}
+    assert [found[name][1] for name in ("README", "readme")] == [b"upper", b"lower"]
+    assert [found[name][1] for name in (nfc, nfd)] == [b"composed", b"decomposed"]
+    assert "line\nbreak" in found and "empty/.gitkeep" in found
+    assert not any(name.startswith(".git/") for name in found)
+
+
+def test_11_what_a_step_prints_is_text_in_the_page(yard: Yard, base_image: str):
+    linked = yard.link("hostile/script")
+    line = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    build = linked.build({"Dockerfile": fresh(base_image, f"RUN echo '{line}'")}, message=line)
+    assert line.encode() in yard.log(build["id"])
+    yard.sql("UPDATE registry_repository SET visibility = 'public' WHERE name = 'script'")
+    page = httpx.get(f"{yard.url}/r/hostile/script/builds/{build['number']}", timeout=30)
+    assert page.status_code == 200 and "&lt;script&gt;alert(1)" in page.text
+    assert "<script>alert(1)" not in page.text and "<img src=x" not in page.text
