@@ -95,6 +95,8 @@ def listing(
     if not access_to(request, repository).is_member:
         raise Http404(f"Deliveries of {repository.path} are shown to its members.")
     rows = Delivery.objects.filter(source__repository=repository).for_list()
+    if status and status not in Delivery.Status.values:
+        raise Refused(f"There is no such status. Use one of: {', '.join(Delivery.Status.values)}.")
     if status:
         rows = rows.filter(status=status)
     limit = max(1, min(limit, MOST))

@@ -60,6 +60,13 @@ def test_a_cursor_of_elsewhere_it_answers_with_422(source, api, cursor):
     assert api.get(LIST, {"cursor": cursor}).status_code == 422
 
 
+@pytest.mark.parametrize(("status", "code"), [("refused", 200), ("nonsense", 422), ("\0", 422)])
+def test_a_status_it_filters_by_or_names_the_ones_there_are(source, api, status, code):
+    post(source)
+    answer = api.get(LIST, {"status": status})
+    assert (answer.status_code, answer.json().get("items", [])) == (code, [])
+
+
 def test_one_delivery_it_has_the_request(source, api):
     post(source)
     found = api.get(f"/api/v1/deliveries/{Delivery.objects.get().pk}").json()

@@ -33,7 +33,7 @@ def deliveries(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """Newest first, by status and ref; with `?part=rows` the table alone."""
     repository = _member_of(request, namespace, name)
     source = find_source(repository)
-    status, ref = request.GET.get("status", ""), request.GET.get("ref", "").strip()
+    status, ref = request.GET.get("status", ""), request.GET.get("ref", "").replace("\0", "").strip()
     rows = Delivery.objects.filter(source=source).for_list()
     if status in Delivery.Status.values:
         rows = rows.filter(status=status)
