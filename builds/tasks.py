@@ -5,6 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from builds.worker import worker_name
+
 # The engine is needed by workers alone: web and beat know these names without loading it.
 
 
@@ -13,7 +15,7 @@ def run_next() -> None:
     """Take builds one after the other until nothing may start on this slot."""
     from builds.pipeline import run_until_idle
 
-    run_until_idle()
+    run_until_idle(worker_name())
 
 
 @shared_task(name="builds.tick")

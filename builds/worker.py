@@ -90,9 +90,12 @@ def _condition(*, check_builder: bool) -> dict[str, Any]:
         "disk_free_bytes": shutil.disk_usage(settings.WORK_DIR).free,
     }
     if check_builder:
-        from builds.engine.builder import ask_builder  # the web process imports this module's neighbours only
+        # The web process imports this module's neighbours only.
+        from builds.engine.builder import ask_builder
+        from builds.pipeline.leftovers import remove_leftovers
 
         fields["builder"], fields["builder_fault"] = ask_builder()
+        remove_leftovers()
     return fields
 
 

@@ -66,7 +66,11 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
 
 def _request_one(source: Source, rule: BuildRule, ref: Ref, commit: str, verdict: Verdict, order: Order) -> Build:
     same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
-    if commit and (known := same.first()):
+    if commit and (known := same.filter(cancel_requested_at=None).first()):
+        # A person who asks for what a push asked for already does not wait behind other pushes.
+        Build.objects.filter(pk=known.pk, state=State.QUEUED, priority__gt=order.priority).update(
+            priority=order.priority
+        )
         return known
     try:
         with transaction.atomic():
@@ -91,7 +95,7 @@ def _request_one(source: Source, rule: BuildRule, ref: Ref, commit: str, verdict
             )
     except IntegrityError:
         # Two deliveries of one push at the same moment: the other one was first.
-        return same.get()
+        return same.filter(cause=Build.Cause.PUSH).get()
     record_event(build.pk, "queued")
     supersede_older(build, rule)
     enqueue("builds.run_next", expires_s=60)

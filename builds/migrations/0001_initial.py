@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='build',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', [builds.core.states.State['BUILDING'], builds.core.states.State['PREPARING'], builds.core.states.State['PUBLISHING'], builds.core.states.State['QUEUED'], builds.core.states.State['TESTING']]), models.Q(('commit', ''), _negated=True)), fields=('rule', 'ref_type', 'ref', 'commit'), name='one_active_build_per_commit'),
+            constraint=models.UniqueConstraint(condition=models.Q(('cause', 'push'), ('state__in', [builds.core.states.State['BUILDING'], builds.core.states.State['PREPARING'], builds.core.states.State['PUBLISHING'], builds.core.states.State['QUEUED'], builds.core.states.State['TESTING']]), models.Q(('commit', ''), _negated=True)), fields=('rule', 'ref_type', 'ref', 'commit'), name='one_active_build_per_pushed_commit'),
         ),
         migrations.AddConstraint(
             model_name='step',

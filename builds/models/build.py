@@ -128,8 +128,8 @@ class Build(models.Model):
             # One push makes one build, however often and under however many ids it is delivered (field case W09).
             models.UniqueConstraint(
                 fields=["rule", "ref_type", "ref", "commit"],
-                condition=Q(state__in=sorted(ACTIVE)) & ~Q(commit=""),
-                name="one_active_build_per_commit",
+                condition=Q(cause="push", state__in=sorted(ACTIVE)) & ~Q(commit=""),
+                name="one_active_build_per_pushed_commit",
             ),
         ]
         indexes = [

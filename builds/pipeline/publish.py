@@ -13,7 +13,7 @@ from builds.models import Build
 from builds.pipeline.checkout import commit_relation
 from builds.pipeline.job import Job
 from registry.actions import TagPut, publish_lock
-from registry.client import Manifest, RegistryClient, RegistryError, put_tags
+from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
 
 # Under the publish lock: better no size than a late end.
@@ -41,6 +41,9 @@ def publish(job: Job, checkout: Checkout) -> None:
             with publish_lock(build.repository_id):
                 _publish(job, checkout, client)
         except RegistryError as error:
+            if error.kind is RegistryErrorKind.NOT_FOUND:
+                # The image of an earlier attempt is gone: let the next one build it.
+                job.note(publication={}, digest="")
             raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable) from error
         except TimeoutError as error:
             message = "Another build of this repository holds the right to move tags and does not end."
