@@ -27,7 +27,6 @@ from builds.models.log import DatabaseFrames
 from builds.reading import sentence_of, steps_of
 from registry.models import Repository
 
-HEARTBEAT_S = 20.0  # proxies cut a connection that is silent for a minute
 SETTLE_S = 0.3
 MAX_TOPICS = 100
 MAX_DIGITS = 18
@@ -65,14 +64,12 @@ class BuildConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         viewer = feed.join(cursor)
         try:
             while True:
-                texts = await viewer.take(HEARTBEAT_S)
+                texts = await viewer.take()
                 for text in texts:
                     await self.base_send({"type": "websocket.send", "text": text})
-                if not texts and viewer.is_over:
+                if not texts:
                     await self.close(code=1000 if feed.state.fields else NOT_FOUND)
                     return
-                if not texts:
-                    await self.send(text_data=f'{{"type":"ping","cursor":"{feed.state.cursor}"}}')
         finally:
             feed.leave(viewer)
 

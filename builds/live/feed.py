@@ -27,9 +27,11 @@ LOOK_AGAIN_S = 15.0  # for bytes that no news told of
 LINGER_S = 30.0  # after the last viewer, so that one that comes back can go on where it was
 GAP_BYTES = 256 * 1024  # a smaller gap is read and told; for a larger one viewers read what they show
 TAIL_BYTES = 64 * 1024
-# The more viewers, the fewer and larger the messages: 1,000 get ten a second, which two cores can send.
-PACE_S_PER_VIEWER = 0.0001
-MAX_PACE_S = 0.1
+HEARTBEAT_S = 20.0  # proxies cut a connection that is silent for a minute
+# After a message to many viewers the feed rests for a part of the time that sending it took: the more viewers, the
+# fewer and larger the messages, and other builds get their turn.
+REST = 0.5
+MAX_REST_S = 0.2
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ class Feed:
         self._viewers: set[Viewer] = set()
         self._waiting: list[tuple[Viewer, str]] = []
         self._has_begun = False
-        self._empty_since = time.monotonic()
+        self._empty_since = self._told_at = time.monotonic()
         self._refresh_at = self._look_at = 0.0
         self._task = asyncio.create_task(self._run(), name=f"feed-{build_id}")
 
@@ -84,6 +86,7 @@ class Feed:
 
     def _tell(self, messages: Iterable[Message]) -> None:
         for message in messages:
+            self._told_at = time.monotonic()
             for viewer in self._viewers:
                 viewer.offer(message)
 
@@ -93,6 +96,7 @@ class Feed:
         try:
             while not self.is_over and not self._is_deserted():
                 _stop_if_cancelled()
+                self._speak_in_silence()
                 try:
                     await self._turn()
                 except StoreUnavailable as error:
@@ -105,6 +109,10 @@ class Feed:
             await self._tail.close()
             for viewer in [*self._viewers, *(viewer for viewer, _ in self._waiting)]:
                 viewer.close()
+
+    def _speak_in_silence(self) -> None:
+        if time.monotonic() - self._told_at >= HEARTBEAT_S:
+            self._tell([self.state.ping()])
 
     def _is_deserted(self) -> bool:
         is_empty = not self._viewers and not self._waiting
@@ -120,12 +128,17 @@ class Feed:
             await self._refresh(look=True)
             await asyncio.sleep(POLL_S)
             return
-        is_news = await self._take(entries)
         now = time.monotonic()
+        is_news = await self._take(entries)
         if is_news or now >= self._refresh_at:
             await self._refresh(look=now >= self._look_at)
         if entries:
-            await asyncio.sleep(min(len(self._viewers) * PACE_S_PER_VIEWER, MAX_PACE_S))
+            await self._rest(since=now)
+
+    async def _rest(self, since: float) -> None:
+        for _ in range(3):  # every viewer that was woken has sent by then
+            await asyncio.sleep(0)
+        await asyncio.sleep(min((time.monotonic() - since) * REST, MAX_REST_S))
 
     async def _begin(self) -> None:
         """Start from the database; what Redis had before is in what the reader finds."""

@@ -175,6 +175,10 @@ class LiveState:
         steps = [{"index": index, "lines": step.log.known.line} for index, step in sorted(self._steps.items())]
         return [self._say({"type": "end", **self.fields, "attempt": self.attempt, "steps": steps}, ("end", 0))]
 
+    def ping(self) -> Message:
+        """A sign of life; it changes nothing and is not repeated to anybody."""
+        return self._encode({"type": "ping"}, ("ping", 0))
+
     def more(self, message: Message) -> str:
         """What a viewer hears in place of log messages up to `message` that it was too slow for."""
         content = {"type": "more", "step": message.step, "lines": message.lines}

@@ -49,15 +49,11 @@ class Viewer:
         self.is_over = True
         self._news.set()
 
-    async def take(self, timeout_s: float) -> list[str]:
-        """Everything that waits, as soon as there is something; nothing after `timeout_s` of silence, or at the end."""
-        if not self._queue and not self.is_over:
+    async def take(self) -> list[str]:
+        """Everything that waits, as soon as there is something; nothing when it is over."""
+        while not self._queue and not self.is_over:
             self._news.clear()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._news.wait()
-            except TimeoutError:
-                return []
+            await self._news.wait()
         texts = [message.text for message in self._queue]
         late = sorted(self._late.values(), key=lambda message: message.number)
         texts += [self._more(message) if message.key[0] == "log" else message.text for message in late]

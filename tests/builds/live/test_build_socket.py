@@ -227,7 +227,7 @@ async def test_it_takes_a_token_in_place_of_a_session(page, admin, is_right, kin
 
 
 async def test_b05_it_speaks_in_silence(page, writer, monkeypatch):
-    monkeypatch.setattr("builds.consumers.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("builds.live.feed.HEARTBEAT_S", 0.1)
     viewer = await page()
     await viewer.hear()
     ping = await viewer.hear()
