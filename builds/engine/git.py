@@ -76,7 +76,8 @@ def checkout(
     mirror, tree = mirror.absolute(), tree.absolute()
     with _git(remote, stop=stop, timeout_s=timeout_s, log=log) as git:
         name = ref or _default_branch(git)
-        job = _Job(remote.clean(), git, mirror, submodules=submodules, keep_git_dir=keep_git_dir)
+        index = tree.with_name(f"{tree.name}.index")
+        job = _Job(remote.clean(), git, mirror, index, submodules=submodules, keep_git_dir=keep_git_dir)
         return job.run(ref_type, name, commit, tree)
 
 
@@ -100,8 +101,11 @@ def relation(mirror: Path, candidate_commit: str, holder_commit: str) -> Relatio
 class _Job:
     """One checkout with all its submodules."""
 
-    def __init__(self, remote: Remote, git: GuardedGit, mirror: Path, *, submodules: bool, keep_git_dir: bool) -> None:
+    def __init__(
+        self, remote: Remote, git: GuardedGit, mirror: Path, index: Path, *, submodules: bool, keep_git_dir: bool
+    ) -> None:
         self.remote = remote
+        self.index = index
         self.git = git
         self.mirror = Mirror(mirror, git)
         self.submodules = submodules
@@ -135,7 +139,7 @@ class _Job:
         lock.shared()
         if self.keep_git_dir:
             return found, fill_with_git_dir(self.mirror, found, tree, ref if ref_type == "branch" else "")
-        return found, fill(self.mirror, found, tree)
+        return found, fill(self.mirror, found, tree, index=self.index)
 
     def _look_into(self, remote: Remote, tree: Path, listing: Listing, *, depth: int) -> None:
         self.lfs_pointers += count_lfs_pointers(tree, listing)
@@ -165,7 +169,7 @@ class _Job:
                 clear(place)
                 found = mirror.obtain(ref=None, commit=commit)
                 lock.shared()
-                return fill(mirror, found, place)
+                return fill(mirror, found, place, index=self.index)
 
             with mirror.locked() as lock:
                 listing = mirror.repairing(lock, lambda: obtain_and_fill(lock))

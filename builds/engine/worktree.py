@@ -33,18 +33,19 @@ class Listing:
     submodule_urls: dict[str, str] = field(default_factory=dict)
 
 
-def fill(mirror: Mirror, found: Found, tree: Path) -> Listing:
+def fill(mirror: Mirror, found: Found, tree: Path, *, index: Path) -> Listing:
     """Write the files of a commit into `tree`, a new directory, through an index of its own.
 
-    Modes, links and bytes are the commit's; `.gitattributes` counts as in any checkout. `tree` holds no `.git`.
+    `index` is a file that is not there yet, and not in any work tree; it is removed again. Modes, links and bytes are
+    the commit's; `.gitattributes` counts as in any checkout. `tree` holds no `.git`.
     """
-    tree.mkdir(parents=True, mode=0o755)
-    index = tree.parent / f"{tree.name}.index"
+    _make(tree)
     try:
         _read_tree(mirror.git, mirror.path, found.tree, tree, index)
         return _list(mirror.git, mirror.path, index, found.tree)
     finally:
         index.unlink(missing_ok=True)
+        index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # of a Git that was stopped
 
 
 def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> Listing:
@@ -53,7 +54,7 @@ def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> 
     HEAD is `branch`, or detached where `branch` is "". After this `git describe` and `git status` work in the tree.
     """
     git, git_dir = mirror.git, tree / ".git"
-    tree.mkdir(parents=True, mode=0o755)
+    _make(tree)
     object_format = f"--object-format={'sha256' if len(found.commit) == 64 else 'sha1'}"  # noqa: PLR2004
     git.init("--quiet", object_format, "--", str(tree))
     head = f"refs/heads/{branch}" if branch else "refs/imageyard/head"
@@ -72,6 +73,11 @@ def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> 
     if git.at(git_dir).rev_parse("HEAD").decode().strip() != found.commit:
         raise source_error(f"The work tree is not at commit {found.commit[:7]}. Build again.")
     return _list(git, git_dir, git_dir / "index", found.tree)
+
+
+def _make(tree: Path) -> None:
+    tree.mkdir(parents=True)
+    tree.chmod(0o755)  # whatever our umask is: the mode of the context's root reaches the image
 
 
 def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index: Path) -> None:

@@ -341,7 +341,9 @@ def test_c07_files_are_what_the_commit_holds(git_repo, local, checkouts):
     assert checkouts.files() == {
         "Dockerfile", "README.md", "src/app.py", "run.sh", "bin/tool", "lnk", "abs", "dangling", *names,
     }  # fmt: skip
-    assert [(tree / name).stat().st_mode & 0o777 for name in ("run.sh", "bin/tool", "bin")] == [0o755, 0o644, 0o755]
+    assert [(tree / name).stat().st_mode & 0o777 for name in ("run.sh", "bin/tool", "bin", ".")] == [
+        0o755, 0o644, 0o755, 0o755,
+    ]  # fmt: skip
     assert [str((tree / name).readlink()) for name in ("lnk", "abs", "dangling")] == [
         "real/f",
         "/etc/hostname",

@@ -44,6 +44,16 @@ def test_it_fetches_the_commit_that_is_recorded_and_not_the_newest(git_repo, lib
     assert not (checkouts.tree / "vendor/lib/.git").exists()
 
 
+def test_it_touches_no_file_beside_a_submodule(git_repo, library, local, checkouts):
+    add_submodule(git_repo, "lib", "../lib.git", library.head())
+    git_repo.commit({"lib.index": "kept", "lib.git": "kept"})
+    checkouts(local)
+    assert checkouts.files() == {
+        ".gitmodules", "Dockerfile", "README.md", "src/app.py", "lib.index", "lib.git", "lib/lib.txt",
+    }  # fmt: skip
+    assert not list(checkouts.tree.parent.glob("*.index"))
+
+
 def test_it_fetches_submodules_of_submodules(git_root, git_repo, library, local, checkouts):
     inner = make_repo(git_root, "inner")
     add_submodule(library, "in", "../inner.git", inner.commit({"deep": "x"}))
