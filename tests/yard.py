@@ -253,15 +253,14 @@ class Yard:
         with closing(sqlite3.connect(self.home / "imageyard.sqlite3", timeout=20)) as connection, connection:
             return connection.execute(statement, values).fetchall()
 
-    def use_registry(self, path: str, host: str, *, username: str = "") -> None:
+    def use_registry(self, path: str, host: str) -> None:
         """Let the repository's images go to another registry."""
         space, name = path.split("/")
         self.sql(
             "INSERT OR IGNORE INTO registry_registry (name, host, scheme, username, password, is_default, "
-            "keeps_build_tags, created_at) VALUES (?, ?, 'http', ?, '', 0, 1, CURRENT_TIMESTAMP)",
+            "keeps_build_tags, created_at) VALUES (?, ?, 'http', '', '', 0, 1, CURRENT_TIMESTAMP)",
             host,
             host,
-            username,
         )
         self.sql(
             "UPDATE registry_repository SET registry_id = (SELECT id FROM registry_registry WHERE host = ?) WHERE "

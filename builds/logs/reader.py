@@ -55,12 +55,12 @@ class LogReader:
         archive = self._store.archive(self.build_id, self.attempt)
         if archive is not None:
             return ArchivedSource(archive, self._storage)
-        return LiveSource(self._store, self._redis, self.build_id, self.attempt)
+        return LiveSource(self._store, self._redis, self.build_id, self.attempt, may_move=True)
 
     def totals(self) -> dict[int, Totals]:
         """Lines that have ended and bytes, by step."""
         sums: dict[int, Totals] = {}
-        for extent in self.source().extents():
+        for extent in self._reopening(lambda source: source.extents()):
             known = sums.get(extent.step, Totals())
             sums[extent.step] = Totals(known.lines + extent.lines, known.size_bytes + extent.size_bytes)
         return sums
@@ -107,8 +107,8 @@ class LogReader:
         read: dict[int, int] = {}
         for attempt in range(_REOPENS + 1):
             source = self.source()
-            left = [extent for extent in source.extents(step) if extent.end > read.get(extent.step, 0)]
             try:
+                left = [extent for extent in source.extents(step) if extent.end > read.get(extent.step, 0)]
                 for extent, data in zip(left, source.load(left), strict=False):
                     yield data[max(read.get(extent.step, 0) - extent.byte_offset, 0) :]
                     read[extent.step] = extent.end

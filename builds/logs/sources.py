@@ -47,7 +47,7 @@ class LogSource(Protocol):
     """What `LogReader` reads from."""
 
     def extents(self, step: int | None = None) -> list[Extent]:
-        """Ordered by step and offset."""
+        """Ordered by step and offset. Raises `LogMoved`."""
 
     def load(self, extents: Sequence[Extent]) -> Iterator[bytes]:
         """The bytes of each of `extents`, one after the other. Raises `LogMoved`."""
@@ -56,14 +56,20 @@ class LogSource(Protocol):
 class LiveSource:
     """Frames in the store, and behind them what only Redis has."""
 
-    def __init__(self, store: FrameStore, client: RedisClient | None, build_id: int, attempt: int) -> None:
+    def __init__(
+        self, store: FrameStore, client: RedisClient | None, build_id: int, attempt: int, *, may_move: bool = False
+    ) -> None:
         self._store, self._redis = store, client
         self._build_id, self._attempt = build_id, attempt
+        self._may_move = may_move
 
     def extents(self, step: int | None = None) -> list[Extent]:
         # Redis first: what is trimmed before it is read was stored before, and is then found in the listing.
         pieces = self._pieces(step)
         extents = [Extent(*frame[:1], *frame[2:6], place=frame) for frame in self._listing(step)]
+        # Nothing there, or everything was archived between the reader's look for an archive and this listing.
+        if not extents and self._may_move and self._store.archive(self._build_id, self._attempt) is not None:
+            raise LogMoved
         stored = {extent.step: Position(extent.end, extent.end_line) for extent in extents}
         for piece in join_pieces(pieces, stored).values():
             lines = piece.data.count(b"\n") + (piece.finishes and piece.data[-1:] not in (b"\n", b""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -105,6 +106,12 @@ def publish(
         pipe.xtrim(key, minid=cast("Any", trim_below), approximate=False)
     pipe.expire(key, KEEP_S)
     return cast("list[bytes]", pipe.execute()[: len(entries)])
+
+
+def forget(client: RedisClient, build_id: int) -> None:
+    """Drop what an earlier build of this number left, as after a database was set up anew beside its Redis."""
+    with suppress(redis.RedisError):
+        client.delete(stream_key(build_id))
 
 
 def read_pieces(client: RedisClient, build_id: int, attempt: int, step: int | None = None) -> list[Piece]:

@@ -72,6 +72,16 @@ class TailPublisher:
             self._retained_bytes += size
         return True
 
+    def finish(self, stored: Mapping[int, Position]) -> None:
+        """Nothing more comes: drop what is stored already, as after any publication."""
+        trim_below = self._trim_below(stored)
+        if self.down or trim_below is None:
+            return
+        try:
+            publish(self._client, self._build_id, [], trim_below=trim_below)
+        except redis.RedisError as error:
+            log.info("the tail of a log was not trimmed: Redis does not answer", error=str(error))
+
     def _trim_below(self, stored: Mapping[int, Position]) -> bytes | None:
         """The id behind the last entry that may go, when there is one."""
         now, last = time.monotonic(), None

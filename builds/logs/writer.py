@@ -218,6 +218,7 @@ class LogWriter:
             while self._wait_for_work():
                 self._store_pending()
                 self._publish()
+            self._tail.finish({number: step.stored for number, step in self._steps.items()})
         except Exception as error:  # the edge of the thread: whoever writes next hears of it
             log.exception("log writer failed", build=self.build_id, attempt=self.attempt)
             with self._changed:

@@ -16,7 +16,7 @@ from builds.core.errors import BuildError, Stopped
 from builds.core.states import RUNNING
 from builds.logs.archive import archive_log
 from builds.logs.salvage import salvage
-from builds.logs.stream import connect
+from builds.logs.stream import connect, forget
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
@@ -37,11 +37,14 @@ class Logbook:
 
     def __init__(self, build: Build, run: Run) -> None:
         self._run = run
+        redis = connect(settings.REDIS_URL)
+        if run.attempt == 1:
+            forget(redis, run.build_id)
         self._writer = LogWriter(
             run.build_id,
             run.attempt,
             store=DatabaseFrames(),
-            redis=connect(settings.REDIS_URL),
+            redis=redis,
             redactor=Redactor(secrets_of(build)),
             cap_bytes=settings.LOG_CAP_BYTES,
         )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from imageyard.supervisor.parts import Redis
+from tests.real_parts import running
 from tests.yard import Yard, running_yard
 
 
 @pytest.fixture(scope="session")
-def yard(redis_url: str, registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+def yard(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+    """An Imageyard with two slots, which no test breaks. Its Redis is its own: another's would ring other bells."""
     folder = Path(tempfile.mkdtemp(prefix="iy-yard-", dir="/tmp"))
-    with running_yard(folder, redis_url=redis_url, registry=registry_host, docker_host=docker_host) as yard:
+    with (
+        running(Redis(folder / "parts")) as redis,
+        running_yard(folder, redis_url=redis.url, registry=registry_host, docker_host=docker_host) as yard,
+    ):
         yield yard
+    shutil.rmtree(folder, ignore_errors=True)

@@ -93,3 +93,24 @@ def test_it_leaves_an_object_that_zstdcat_reads(write, read, store, storage, tmp
     if found.returncode:
         pytest.skip("zstdcat is not installed")
     assert found.stdout == b"first" + b"second\n" * 50_000
+
+
+def test_it_reads_everything_when_the_log_is_archived_between_two_looks(write, read, store, storage):
+    """Whoever looks for an archive, finds none, and then finds no frames either, looks again."""
+    writer = write()
+    writer.write(0, b"first\nlast")
+    writer.close()
+    listing = store.listing
+
+    def archived_first(*asked):
+        store.listing = listing
+        archive_log(1, 1, store=store, storage=storage)
+        return listing(*asked)
+
+    for ask in (
+        lambda reader: (reader.lines(0, 1, 5).lines, reader.lines(0, 0, 1).total),
+        lambda reader: (b"".join(reader.chunks(0)).split(b"\n")[1:], reader.totals()[0].lines),
+    ):
+        store.listing = archived_first
+        lines, total = ask(read())
+        assert (lines[-1] in ("last", b"last"), total) == (True, 2)
