@@ -1,0 +1,74 @@
+"""What happens behind the pages while a browser looks: one JSON line in, one out. Ended by its standard input."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
+
+import django
+
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from accounts.models import User  # noqa: E402
+from builds import live  # noqa: E402
+from builds.models import Build, Source  # noqa: E402
+from tests.factories import make_admin  # noqa: E402
+from tests.sample import fill  # noqa: E402
+
+PASSWORD = "correct horse battery"
+
+
+def people() -> dict[str, Any]:
+    """The administrator and everything there is to see; bob reads, wendy writes."""
+    fill(make_admin())
+    for user in User.objects.all():
+        user.set_password(PASSWORD)
+        user.save()
+    return {}
+
+
+def finish(path: str) -> dict[str, Any]:
+    """The newest build of a repository fails, and pages hear of it."""
+    namespace, name = path.split("/")
+    build = Build.objects.filter(repository__namespace__name=namespace, repository__name=name).latest("number")
+    sentence = "Step 4 of 6 was killed for using 7.9 of 8 GB."
+    Build.objects.filter(pk=build.pk).update(
+        state="failed", finished_at=timezone.now(), error_kind="limit", error_message=sentence
+    )
+    live.announce(build.pk, "finished", {"state": "failed"})
+    return {"number": build.number, "sentence": sentence}
+
+
+def answer(path: str) -> dict[str, Any]:
+    """The Git server of a source answered the worker."""
+    namespace, name = path.split("/")
+    Source.objects.filter(repository__namespace__name=namespace, repository__name=name).update(
+        probe_state="good",
+        probe_sentence="The Git server answers.",
+        probed_at=timezone.now(),
+        default_branch="main",
+        refs=[{"type": "branch", "name": "main", "commit": "a" * 40}],
+    )
+    return {}
+
+
+def deliver(path: str) -> dict[str, Any]:
+    """The first good delivery arrived."""
+    namespace, name = path.split("/")
+    Source.objects.filter(repository__namespace__name=namespace, repository__name=name).update(
+        connected_at=timezone.now(), last_delivery_at=timezone.now()
+    )
+    return {}
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        scene, arguments = json.loads(line)
+        sys.stdout.write(json.dumps(globals()[scene](**arguments)) + "\n")
+        sys.stdout.flush()
