@@ -11,7 +11,7 @@ MODULES = {
     "million-lines": "million_lines",
     "line-to-browser-p50": "line_to_browser",
     "line-to-browser-p99": "line_to_browser",
-    "viewers-1000-p99": "viewers",
+    "viewers-1000-p99": "live",
     "webhook-answer": "webhook_answer",
     "pages-large": "pages_large",
     "open-million-lines": "open_million_lines",

@@ -157,7 +157,7 @@ class _Viewer(asyncio.Protocol):
         elif message["type"] == "end":
             self.over.set()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self.over.set()
 
 
