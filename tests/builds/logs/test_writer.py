@@ -85,7 +85,6 @@ def test_it_leaves_a_flood_out_of_the_stream_and_says_where_it_is(write, store, 
     writer.close()
     pieces = read_pieces(client, 1, 1)
     assert sum(len(piece.data) for piece in pieces) < 4 * FLOOD_BYTES
-    assert pieces[-1].start.offset + len(pieces[-1].data) == 200 * len(chunk)
     assert sum(frame.size_bytes for frame in store.listing(1, 1)) == 200 * len(chunk)
 
 
