@@ -14,7 +14,8 @@ http = get_asgi_application()
 
 from builds.urls import websocket_urlpatterns  # noqa: E402 — models exist only after Django is set up
 from imageyard.origin import OriginOrToken  # noqa: E402
+from webhooks.views.door import WebhookDoor  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": http, "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))}
+    {"http": WebhookDoor(http), "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))}
 )

@@ -65,8 +65,8 @@ def accept_delivery(inbound: Inbound) -> Answer:
 
 
 def find_source(source_id: str) -> Source | None:
-    """The source with its rules and repository; None for an id that is unknown or no id at all."""
-    rows = Source.objects.select_related("repository__namespace").prefetch_related("rules")
+    """The source with its repository; None for an id that is unknown or no id at all."""
+    rows = Source.objects.select_related("repository__namespace")
     try:
         return rows.defer("token", "deploy_key", "refs", "ssh_known_hosts", "deploy_key_public").get(pk=source_id)
     except (Source.DoesNotExist, ValidationError, ValueError):

@@ -12,5 +12,4 @@ from builds.models import Source
 
 def tell_pages(source: Source) -> None:
     """Wake the pages of the source's repository, and the home page, once the transaction commits."""
-    transaction.on_commit(partial(live.wake, f"repository:{source.repository_id}"))
-    transaction.on_commit(partial(live.wake, "deliveries"))
+    transaction.on_commit(partial(live.wake, f"repository:{source.repository_id}", "deliveries"))

@@ -13,7 +13,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from webhooks.actions import Answer, Bell, Inbound, Kind, accept_delivery, hold_bells
-from webhooks.views.body import is_cut
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +37,34 @@ def inbound(request: HttpRequest, forge: str, source_id: str) -> HttpResponse:
     """`POST /webhooks/<forge>/<source id>` → 202 `{delivery, url}`; refusals are problem+json (RFC 9457)."""
     body, is_too_large = _read_body(request)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    request_in = Inbound(forge=forge, source_id=source_id, headers=headers, body=body, is_too_large=is_too_large)
-    with hold_bells() as bells:
-        try:
-            answer = accept_delivery(request_in)
-        except DatabaseError:
-            log.exception("a delivery to source %.100r could not be stored", source_id)
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STORED)
-    response = _answered(answer)
+    response, bells = respond(
+        Inbound(forge=forge, source_id=source_id, headers=headers, body=body, is_too_large=is_too_large),
+        is_last_try=True,
+    )
     response.bells = bells
     return response
+
+
+def respond(request: Inbound, *, is_last_try: bool = False) -> tuple[AnswerFirst, list[Bell]]:
+    """The response, and what is to be rung once it is sent. Raises DatabaseError unless it is the last try."""
+    with hold_bells() as bells:
+        try:
+            answer = accept_delivery(request)
+        except DatabaseError:
+            if not is_last_try:
+                raise
+            log.exception("a delivery to source %.100r could not be stored", request.source_id)
+            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_STORED), []
+    return _answered(answer), bells
+
+
+def ring(bells: Sequence[Bell]) -> None:
+    """Ring them all; one that breaks keeps no other from ringing."""
+    for bell in bells:
+        try:
+            bell()
+        except Exception:
+            log.exception("a bell could not be rung")
 
 
 def _read_body(request: HttpRequest) -> tuple[bytes, bool]:
@@ -57,38 +74,34 @@ def _read_body(request: HttpRequest) -> tuple[bytes, bool]:
     `Content-Length` says is believed only where it says too much.
     """
     most = settings.WEBHOOK_MAX_BYTES
-    if is_cut(request) or int(request.META.get("CONTENT_LENGTH") or 0) > most:
+    if int(request.META.get("CONTENT_LENGTH") or 0) > most:
         return b"", True
     body = request.read(most + 1)
     return (b"", True) if len(body) > most else (body, False)
 
 
-class _AnswerFirst(JsonResponse):
+class AnswerFirst(JsonResponse):
     """Rings once the server has sent it: Django closes a response after its last byte."""
 
     bells: Sequence[Bell] = ()
 
     def close(self) -> None:
-        for ring in self.bells:
-            try:
-                ring()
-            except Exception:  # one bell that breaks must not keep the others from ringing
-                log.exception("a bell could not be rung")
+        ring(self.bells)
         self.bells = ()
         super().close()
 
 
-def _answered(answer: Answer) -> _AnswerFirst:
+def _answered(answer: Answer) -> AnswerFirst:
     status = _STATUS[answer.kind]
     told: dict[str, str] = {}
     if answer.delivery is not None and answer.kind in _TRUSTED:
         url = f"{settings.PUBLIC_URL}{answer.delivery.get_absolute_url()}"
         told = {"delivery": str(answer.delivery.pk), "url": url}
     if status < HTTPStatus.BAD_REQUEST:
-        return _AnswerFirst({**told, "detail": answer.detail}, status=status)
+        return AnswerFirst({**told, "detail": answer.detail}, status=status)
     return _problem(status, answer.detail, **told)
 
 
-def _problem(status: HTTPStatus, detail: str, **told: str) -> _AnswerFirst:
+def _problem(status: HTTPStatus, detail: str, **told: str) -> AnswerFirst:
     document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **told}
-    return _AnswerFirst(document, status=status, content_type="application/problem+json")
+    return AnswerFirst(document, status=status, content_type="application/problem+json")
