@@ -1,0 +1,156 @@
+"""What a container of Imageyard's image does, by its first argument; the processes are those of `make up`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+SECRETS = Path("/var/lib/imageyard-secrets")
+LOGIN = "login"
+# Celery's beat writes its schedule at its start and then every 3 minutes.
+BEAT_SILENT_S = 400
+USAGE = "web, worker, beat, migrate, init, login, healthy <web|worker|beat> or manage <command> is right"
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code; web, worker and beat take this process over and never return."""
+    name, *rest = arguments or [""]
+    commands: dict[str, Callable[..., int]] = {
+        "web": lambda: _become("web"),
+        "worker": lambda: _become("worker"),
+        "beat": lambda: _become("beat"),
+        "migrate": _migrate,
+        "init": _init,
+        "login": _login,
+        "healthy": _healthy,
+        "manage": lambda *told: os.execv(sys.executable, [sys.executable, "/app/manage.py", *told]),
+    }
+    if name not in commands:
+        sys.stderr.write(f"The command is “{name}”: {USAGE}.\n")
+        return 2
+    return commands[name](*rest)
+
+
+def _become(name: str) -> int:
+    from imageyard.env import env_or_exit  # init runs before there is anything to read
+    from imageyard.supervisor import services
+
+    env = env_or_exit()
+    env.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    argv = getattr(services, name)(env, os.environ).argv
+    _open_registry_door(env.registry)
+    # `make up` starts them through setpriv, so that they end with it; in a container the container ends.
+    os.execv(sys.executable, argv[argv.index("--") + 1 :])
+    return 1
+
+
+def _open_registry_door(registry: str) -> None:
+    """Make a registry whose name is a loopback address answer there, in this container too.
+
+    Images are called 127.0.0.1:5000/… because that is where people find them. socat asks for the registry's address
+    at every connection, so a registry that was made anew is found again.
+    """
+    door = os.environ.get("REGISTRY_DOOR", "")
+    host, _, port = registry.partition(":")
+    if not door or host not in ("127.0.0.1", "localhost"):
+        return
+    listen = f"TCP-LISTEN:{port or 80},bind=127.0.0.1,reuseaddr,fork,backlog=128"
+    loop = f"while :; do socat {listen} TCP:{door}; sleep 1; done"
+    subprocess.Popen(["sh", "-c", loop], stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _init() -> int:
+    """Make the passwords of PostgreSQL and Redis, once; what is there stays."""
+    database, redis = (_kept(SECRETS / f"{name}-password", secrets.token_urlsafe(32)) for name in ("postgres", "redis"))
+    _kept(SECRETS / "database-url", f"postgresql://imageyard:{database}@postgres:5432/imageyard")
+    _kept(SECRETS / "redis-url", f"redis://:{redis}@redis:6379/0")
+    # Redis holds wake-ups and the tails of running logs: losing it loses nothing, so it writes nothing down.
+    _kept(SECRETS / "redis.conf", f'requirepass {redis}\nsave ""\nappendonly no\n')
+    return 0
+
+
+def _kept(path: Path, content: str) -> str:
+    """The content of the file, which is made with the given one where it is missing.
+
+    Everybody may read it, since PostgreSQL and Redis run as users of their own; only their containers and ours
+    mount the volume that it is in.
+    """
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        draft.write_text(content, encoding="utf-8")
+        draft.chmod(0o444)
+        draft.rename(path)
+    return path.read_text(encoding="utf-8")
+
+
+def _migrate() -> int:
+    """Bring the database up to date; the first time also make the administrator, whose password `login` tells."""
+    from imageyard.env import env_or_exit
+    from imageyard.supervisor.prepare import main as prepare
+
+    home = env_or_exit().home
+    draft = home / f"{LOGIN}.new"
+    prepare(draft)
+    if draft.stat().st_size:
+        draft.rename(home / LOGIN)
+    draft.unlink(missing_ok=True)
+    if (home / LOGIN).exists():
+        sys.stdout.write("The first login waits for you: docker compose exec web imageyard login\n")
+    return 0
+
+
+def _login() -> int:
+    """Tell the administrator's first password, once."""
+    from imageyard.env import env_or_exit
+
+    path = env_or_exit().home / LOGIN
+    if not path.exists():
+        sys.stdout.write(
+            "The first password was shown already. This makes another: "
+            "docker compose exec web imageyard manage changepassword admin\n"
+        )
+        return 1
+    sys.stdout.write(path.read_text(encoding="utf-8"))
+    path.unlink()
+    return 0
+
+
+def _healthy(name: str = "") -> int:
+    from imageyard.env import env_or_exit
+
+    env = env_or_exit()
+    if name == "web":
+        with urllib.request.urlopen(f"http://127.0.0.1:{env.http_port}/healthz", timeout=5) as answer:  # noqa: S310
+            return int(answer.status != 200)  # noqa: PLR2004
+    if name == "worker":
+        return int(not _worker_reports())
+    if name == "beat":
+        written = [os.stat(path).st_mtime for path in glob.glob(f"{env.home}/beat-schedule*")]
+        return int(not written or time.time() - max(written) > BEAT_SILENT_S)
+    sys.stderr.write(f"healthy {name}: {USAGE}.\n")
+    return 2
+
+
+def _worker_reports() -> bool:
+    """Whether the worker of this container wrote into the database lately that it lives."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
+    import django
+
+    django.setup()
+    from django.utils import timezone
+
+    from builds.models import Worker
+
+    return Worker.objects.alive(timezone.now()).filter(host=socket.gethostname()).exists()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

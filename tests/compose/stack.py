@@ -1,0 +1,137 @@
+"""The compose file brought up in a Docker Engine of the tests, with what this machine's packages need as build secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imageyard.supervisor.ports import free_port
+from tests.compose.images import CHECKOUT, mirror
+
+# Every run's project is called so; the image is kept between runs, for the layers in it.
+PROJECT = "iy-compose"
+IMAGE = "imageyard:test"
+
+
+@dataclass
+class Stack:
+    """A compose project. `environ` is what its commands run with."""
+
+    project: str
+    folder: Path
+    url: str
+    registry: str
+    token: str
+    git_root: Path
+    environ: dict[str, str]
+
+    def compose(self, *arguments: str, timeout_s: float = 300, check: bool = True) -> str:
+        """`docker compose …`; what it printed on both streams."""
+        files = ["-f", str(CHECKOUT / "docker-compose.yml"), "-f", str(self.folder / "override.json")]
+        command = ["docker", "compose", "--progress", "plain", "-p", self.project, *files, *arguments]
+        ran = subprocess.run(
+            command, cwd=CHECKOUT, env=self.environ, capture_output=True, text=True, check=False, timeout=timeout_s
+        )
+        assert not check or ran.returncode == 0, f"{' '.join(arguments)}: {ran.stdout[-2000:]}{ran.stderr[-6000:]}"
+        return ran.stdout + ran.stderr
+
+    def exec(self, service: str, *command: str) -> str:
+        return self.compose("exec", "-T", service, *command).strip()
+
+    def container(self, service: str) -> dict[str, Any]:
+        """What `docker inspect` says."""
+        name = self.compose("ps", "-aq", service).split()[0]
+        look = ["docker", "inspect", name]
+        return dict(json.loads(subprocess.run(look, env=self.environ, capture_output=True, check=True).stdout)[0])
+
+
+@contextmanager
+def make_stack(docker_host: str) -> Iterator[Stack]:
+    """A project that is not up yet; at the end it is taken down with its volumes, whatever happened."""
+    folder = Path(tempfile.mkdtemp(prefix="iy-compose-", dir="/tmp"))
+    folder.chmod(0o755)
+    git_root = folder / "git"
+    git_root.mkdir()
+    http, registry = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    token = "iy_" + uuid.uuid4().hex
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "COMPOSE_"))}
+    for name in ("DATABASE_URL", "REDIS_URL", "LOG_STORAGE", "BUILDX_BUILDER"):
+        kept.pop(name, None)
+    environ = {
+        **kept,
+        "DOCKER_HOST": docker_host,
+        "IMAGEYARD_IMAGE": IMAGE,
+        "IMAGEYARD_HTTP_BIND": http,
+        "IMAGEYARD_URL": f"http://{http}",
+        "IMAGEYARD_REGISTRY": registry,
+        "IMAGEYARD_REGISTRY_BIND": registry,
+        "IMAGEYARD_ADMIN_TOKEN": token,
+        "IMAGEYARD_SLOTS": "2",
+        "IMAGEYARD_MIN_FREE_GB": "0",
+    }
+    (folder / "override.json").write_text(json.dumps(_override(folder, git_root)))
+    stack = Stack(f"{PROJECT}-{uuid.uuid4().hex[:6]}", folder, f"http://{http}", registry, token, git_root, environ)
+    try:
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--timeout", "20", check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _override(folder: Path, git_root: Path) -> dict[str, Any]:
+    """Git repositories from a folder of this machine, and this machine's package settings as build secrets."""
+    git = {
+        "environment": {"IMAGEYARD_LOCAL_GIT_ROOT": str(git_root)},
+        "volumes": [f"{git_root}:{git_root}:ro"],
+    }
+    secrets = _package_settings(folder / "secrets")
+    return {
+        "services": {
+            "web": git,
+            "worker": git,
+            "beat": git,
+            "init": {"build": {"secrets": sorted(secrets)}},
+        },
+        "secrets": {name: {"file": str(path)} for name, path in secrets.items()},
+    }
+
+
+def _package_settings(folder: Path) -> dict[str, Path]:
+    """What apt, pip and npm of this machine are set to, in the form that the Dockerfile takes it in."""
+    folder.mkdir()
+    uri, release = mirror()
+    acquire = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    texts = {
+        "ca": bundle.read_text() if bundle.exists() else "",
+        "debian.sources": f"Types: deb\nURIs: {uri}\nSuites: {release}\nComponents: main\n",
+        "apt.conf": "\n".join(line for line in acquire.splitlines() if line.startswith("Acquire::")) + "\n",
+        "pip.conf": _pip_conf(),
+        "npmrc": "cafile=/run/secrets/ca\n" + _npm_registry(),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return {name: folder / name for name in texts}
+
+
+def _pip_conf() -> str:
+    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    kept = re.findall(r"^(?:global|:env:)\.(index-url|proxy|trusted-host|default-timeout)='(.*)'$", told.stdout, re.MULTILINE)
+    lines = ["[global]", "cert = /run/secrets/ca", *(f"{name} = {value}" for name, value in dict(kept).items())]
+    return "\n".join(lines) + "\n"
+
+
+def _npm_registry() -> str:
+    told = subprocess.run(["npm", "config", "get", "registry"], capture_output=True, text=True, check=True, cwd="/tmp")
+    return f"registry={told.stdout.strip()}\n"
