@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from channels.security.websocket import WebsocketDenier
-from django.http.request import validate_host
 from django.conf import settings
+from django.http.request import validate_host
 
 
 class OriginOrToken:

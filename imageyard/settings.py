@@ -133,6 +133,7 @@ STORAGES = {
     "logs": {"BACKEND": ENV.log_storage.backend, "OPTIONS": ENV.log_storage.options},
 }
 STATIC_URL = "/static/"
+# Collected into the image by its Dockerfile; from a checkout whitenoise finds the files where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Browser parts come from npm, locked, and are served from where npm puts them; no build step and no CDN.
 _VENDOR = {
@@ -148,7 +149,10 @@ STATICFILES_DIRS += [
     for prefix, folder in _VENDOR.items()
     if (BASE_DIR / "node_modules" / folder).is_dir()
 ]
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+if not STATIC_ROOT.is_dir():
+    WHITENOISE_USE_FINDERS = True
+    STATIC_ROOT = HOME / "static"
+    STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_AUTOREFRESH = False
 
 LANGUAGE_CODE = "en"
@@ -198,6 +202,9 @@ CELERY_BROKER_KIND = urlsplit(ENV.celery_broker_url).scheme
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "doorbell"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# One process more than builds may run: the sweep, archiving and looking at sources never wait for a build to end.
+CELERY_WORKER_CONCURRENCY = SLOTS + 1
+CELERY_IMPORTS = ["builds.worker"]
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from builds.models import Build
@@ -65,7 +65,7 @@ class DeliveryAdmin(_ModelAdmin):
     def builds(self, delivery: Delivery) -> SafeString:
         rows = Build.objects.filter(pk__in=delivery.build_ids).order_by("number")
         links = ((reverse("admin:builds_build_change", args=[b.pk]), b.number, b.state) for b in rows)
-        return format_html_join(", ", '<a href="{}">#{}</a> {}', links) or format_html("none")
+        return format_html_join(", ", '<a href="{}">#{}</a> {}', links) or mark_safe("none")
 
     @admin.display(description="page")
     def page(self, delivery: Delivery) -> SafeString:

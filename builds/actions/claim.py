@@ -54,8 +54,8 @@ def queued_in_order() -> BuildQuerySet:
     )
 
 
-def claim_next(worker: str) -> Run | None:
-    """Claim the best queued build for `worker`; None where nothing may start.
+def claim_next(worker: str, *, slots: int | None = None) -> Run | None:
+    """Claim the best queued build for `worker`; None where nothing may start, or all of its `slots` are taken.
 
     The claim raises `attempt`, so that every write of an earlier attempt counts for nothing from now on.
     """
@@ -65,6 +65,8 @@ def claim_next(worker: str) -> Run | None:
     with transaction.atomic():
         _wait_for_turn()
         now = timezone.now()
+        if slots is not None and Build.objects.filter(worker=worker, state__in=RUNNING).count() >= slots:
+            return None
         build = in_order(now).first()
         if build is None:
             return None

@@ -26,9 +26,9 @@ def web(env: Env, environ: Mapping[str, str]) -> Child:
 
 
 def worker(env: Env, environ: Mapping[str, str]) -> Child:
-    """The builds: a Celery worker with one process for each slot."""
+    """The builds: a Celery worker with a process for each slot and one for upkeep (CELERY_WORKER_CONCURRENCY)."""
     argv = [sys.executable, "-m", "celery", "-A", "imageyard", "worker", "--pool", "prefork"]
-    argv += ["--concurrency", str(env.slots), "-O", "fair", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
+    argv += ["-O", "fair", "--loglevel", "INFO"]
     # What makes this process a worker: it reports itself, dies as a whole, drains. Web and beat do not load it.
     argv += ["--include", "builds.worker"]
     # Workers find their work in the database, not in each other.

@@ -88,6 +88,13 @@ def test_it_runs_as_many_at_once_as_the_source_says():
     assert [bool(claim_next("worker-1")) for _ in range(3)] == [True, True, False]
 
 
+def test_it_takes_no_more_builds_than_the_worker_has_slots():
+    for name in ("acme/a", "acme/b", "acme/c"):
+        make_build(rule_in(name))
+    assert [bool(claim_next("worker-1", slots=2)) for _ in range(3)] == [True, True, False]
+    assert claim_next("worker-2", slots=1)
+
+
 def test_it_takes_manual_builds_before_pushes_and_those_before_schedules():
     scheduled = make_build(rule_in("acme/a"), priority=Build.Priority.SCHEDULE)
     pushed = make_build(rule_in("acme/b"), priority=Build.Priority.PUSH)
@@ -128,7 +135,7 @@ def lost_run() -> tuple[Build, Run]:
 
 def test_q02_a_silent_worker_loses_its_build_to_a_second_attempt():
     """12. A platform fault is retried and does not use up the user's retries."""
-    build, run = lost_run()
+    build, _run = lost_run()
     Step.objects.create(build=build, attempt=1, index=0, name="RUN sleep 60", state=Step.State.RUNNING)
     sweep_all(timezone.now())
     build.refresh_from_db()
