@@ -10,6 +10,7 @@ from django.conf import settings
 from builds.core.plan import Verdict
 from builds.core.rules import RuleSpec, describe_rule
 from builds.core.states import State
+from builds.live.steps import step_fields
 from builds.models import Build, BuildRule, Source, Step
 from builds.reading import sentences_of
 from registry.models import Repository, Tag
@@ -139,18 +140,7 @@ def _error_out(build: Build) -> dict[str, Any] | None:
 
 
 def _step_out(step: Step) -> dict[str, Any]:
-    return {
-        "index": step.index,
-        "name": step.name,
-        "state": step.state,
-        "cached": step.cached,
-        "started_at": step.started_at,
-        "finished_at": step.finished_at,
-        "lines": step.lines,
-        "internal": step.internal,
-        "error": step.error,
-        "dockerfile_line": step.dockerfile_line,
-    }
+    return {**step_fields(step), "dockerfile_line": step.dockerfile_line}
 
 
 def tag_out(tag: Tag) -> dict[str, Any]:

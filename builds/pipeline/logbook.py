@@ -14,6 +14,7 @@ from builds.actions.runs import Run
 from builds.actions.steps import count_lines, save_steps
 from builds.core.errors import BuildError, Stopped
 from builds.core.states import RUNNING
+from builds.live.steps import step_fields
 from builds.logs.archive import archive_log
 from builds.logs.salvage import salvage
 from builds.logs.stream import connect, forget
@@ -109,10 +110,9 @@ class Logbook:
 
     @property
     def cut_off_step(self) -> str:
-        """The step in which the run was cut off, for a sentence: "step 2 of 3 (`RUN npm ci`)". Empty if none was."""
-        asked = [row for row in self._rows.values() if not row.internal]
-        cut = [i for i, row in enumerate(asked) if row.state == Step.State.CANCELLED]
-        return f"step {cut[0] + 1} of {len(asked)} (`{asked[cut[0]].name}`)" if cut else ""
+        """The name of the step in which the run was cut off; one that the Dockerfile asks for, if there is one."""
+        cut = [row for row in self._rows.values() if row.state == Step.State.CANCELLED]
+        return next((row.name for row in sorted(cut, key=lambda row: row.internal)), "")
 
     def close(self) -> None:
         """Store everything, and the sums on the build. Before the build's end is announced; again does nothing."""
@@ -142,22 +142,7 @@ class Logbook:
         """Write steps down and tell viewers of them."""
         save_steps(rows)
         for row in rows:
-            self._writer.event("step", step_payload(row))
-
-
-def step_payload(row: Step) -> dict[str, Any]:
-    """A step as viewers and the API read it."""
-    return {
-        "index": row.index,
-        "name": row.name,
-        "state": str(row.state),
-        "cached": row.cached,
-        "internal": row.internal,
-        "started_at": row.started_at.isoformat() if row.started_at else None,
-        "finished_at": row.finished_at.isoformat() if row.finished_at else None,
-        "lines": row.lines,
-        "error": row.error,
-    }
+            self._writer.event("step", step_fields(row))
 
 
 def archive_attempt(build_id: int, attempt: int) -> None:

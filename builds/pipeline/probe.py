@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
 from builds import live
 from builds.actions.sources import record_probe
+from builds.actions.upkeep import ring_for_probes
 from builds.core.errors import BuildError, Stopped
 from builds.engine import git
 from builds.engine.stopflag import StopFlag
@@ -11,19 +18,44 @@ from builds.models import Source
 from builds.pipeline.checkout import remote_of
 from lib.humanize import plural
 
-PROBE_TIMEOUT_S = 60.0
+PROBE_TIMEOUT_S = 20.0
 KEPT_REFS = 500
 
 
 def probe(source_id: str) -> None:
-    """Ask the Git server of a source and write down what it said. A source that nobody asks about any more is left."""
+    """Ask the Git server of a source and write down what it said. A source that nobody asks about any more is left.
+
+    One at a time on a worker: servers that hang must not hold more than one of its processes. The others' turn comes
+    when this one is done, or with the next tick.
+    """
+    with _turn() as mine:
+        if mine:
+            _probe(source_id)
+    if mine:
+        ring_for_probes()
+
+
+@contextmanager
+def _turn() -> Iterator[bool]:
+    """Whether it is ours; the kernel gives back what a killed process had."""
+    with (settings.HOME / "probe.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _probe(source_id: str) -> None:
     source = Source.objects.filter(pk=source_id, probe_state="asked").first()
     if source is None:
         return
     try:
         found = git.list_refs(remote_of(source), stop=StopFlag(), timeout_s=PROBE_TIMEOUT_S)
     except (BuildError, Stopped) as error:
-        sentence = error.message if isinstance(error, BuildError) else "The Git server did not answer within a minute."
+        silent = f"The Git server did not answer within {PROBE_TIMEOUT_S:.0f} s."
+        sentence = error.message if isinstance(error, BuildError) else silent
         record_probe(source.pk, sentence=sentence, good=False)
     else:
         branches = sum(ref.type == "branch" for ref in found.refs)

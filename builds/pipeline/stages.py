@@ -12,6 +12,8 @@ from django.utils import timezone
 from builds.actions import lifecycle
 from builds.actions.runs import Run
 from builds.core.errors import BuildError, ErrorKind, Stopped
+from builds.core.failure_evidence import code
+from builds.core.progress_events import parse_step_name
 from builds.core.states import State
 from builds.engine.stopflag import StopFlag
 from builds.models import Build
@@ -24,6 +26,7 @@ from builds.pipeline.watch import watched
 from lib.humanize import format_duration, format_size
 
 log = structlog.get_logger(__name__)
+_MINUTE_S = 60
 
 
 def carry_out(run: Run, worker: str) -> None:
@@ -99,14 +102,24 @@ def _stopped(job: Job, stopped: Stopped, where: str) -> None:
         case "cancelled":
             lifecycle.stop(job.run)
         case "timeout":
-            at = f" in {where}" if where else ""
-            after = format_duration(job.build.timeout_s)
-            message = f"It timed out after {after}{at}. Make it faster, or give the rule more time."
+            after = (
+                f"{job.build.timeout_s} s" if job.build.timeout_s < _MINUTE_S else format_duration(job.build.timeout_s)
+            )
+            message = f"It timed out after {after}{_in_step(where)}. Make it faster, or give the rule more time."
             lifecycle.fail(job.run, BuildError(ErrorKind.TIMEOUT, message, step=where or None))
         case "drain":
             lifecycle.hand_back(job.run)
         case "lost":
             log.warning("a run lost its lease and left", build=job.build.pk, attempt=job.run.attempt)
+
+
+def _in_step(name: str) -> str:
+    """ " in step 2 of 3 (`RUN npm ci`)", "" for no step."""
+    if not name:
+        return ""
+    label = parse_step_name(name)
+    where = code(label.instruction)
+    return f" in step {label.number} of {label.total} ({where})" if label.number else f" in the step {where}"
 
 
 def _our_fault(error: Exception) -> BuildError:
