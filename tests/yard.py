@@ -325,7 +325,7 @@ def running_yard(home: Path, *, redis_url: str, registry: str, docker_host: str,
     """Start a whole Imageyard in `home` and stop it afterwards."""
     port = free_port()
     git_root = home / "git"
-    git_root.mkdir(parents=True)
+    git_root.mkdir(parents=True, exist_ok=True)
     token = "iy_" + uuid.uuid4().hex
     full = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},

@@ -23,7 +23,12 @@ def sweep_all(now: datetime) -> None:
     Worker.objects.filter(seen_at__lt=now - FORGET_WORKER).delete()
     for build_id, attempt in _unarchived(now):
         enqueue("builds.archive_log", build_id, attempt, expires_s=60)
-    for pk in Source.objects.filter(probe_state="asked", probed_at=None).values_list("pk", flat=True)[:RINGS]:
+    ring_for_probes()
+
+
+def ring_for_probes() -> None:
+    """One ring for each source that somebody asked about and nobody has looked at yet."""
+    for pk in Source.objects.filter(probe_state="asked").order_by("probed_at").values_list("pk", flat=True)[:RINGS]:
         enqueue("builds.probe_source", str(pk), expires_s=9)
 
 

@@ -114,7 +114,7 @@ def _stopped(job: Job, stopped: Stopped, where: str) -> None:
 
 
 def _in_step(name: str) -> str:
-    """ " in step 2 of 3 (`RUN npm ci`)", "" for no step."""
+    """For the sentence: "in step 2 of 3 (`RUN npm ci`)" with a space before it; "" for no step."""
     if not name:
         return ""
     label = parse_step_name(name)

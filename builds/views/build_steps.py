@@ -78,7 +78,7 @@ def chosen_step(build: Build, steps: Sequence[Step], asked: str = "") -> Step | 
     if asked.isdecimal() and (wanted := next((step for step in steps if step.index == int(asked[:6])), None)):
         return wanted
     failed = [step for step in steps if step.state == Step.State.FAILED]
-    named = [step for step in failed if step.name == build.error_step]
+    named = [step for step in steps if build.error_step and step.name == build.error_step]
     running = [step for step in steps if step.state == Step.State.RUNNING]
     for found in (named or failed, [step for step in running if not step.internal] or running):
         if found:

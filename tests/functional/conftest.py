@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from imageyard.supervisor.parts import Redis
+from tests.git_server import git_http, git_root, silent_port  # noqa: F401 — fixtures
 from tests.real_parts import running
 from tests.yard import Yard, running_yard
 
