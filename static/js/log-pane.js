@@ -1,29 +1,12 @@
 // What happens in the log pane: follow mode, folding, permalinks, the tools above it, and the news of a running build.
 
-import { formatAnchor, parseAnchor } from "./log-anchor.js";
+import { parseAnchor } from "./log-anchor.js";
 import { LogLines } from "./log-lines.js";
 import { LogRows } from "./log-rows.js";
+import { addTools } from "./log-tools.js";
 import { LogView } from "./log-view.js";
 
 const CONTEXT_ROWS = 4; // rows above a linked line
-
-const WRAP = "imageyard-log-wrap";
-
-function remembered() {
-  try {
-    return localStorage.getItem(WRAP);
-  } catch {
-    return null; // storage is switched off
-  }
-}
-
-function remember(value) {
-  try {
-    localStorage.setItem(WRAP, value);
-  } catch {
-    // Nothing to keep it in; it holds for this page.
-  }
-}
 
 export class LogPane {
   /** `root` is [data-log]; `steps()` → what the page knows of the steps; `onStep(index)`: this one is shown now. */
@@ -44,20 +27,19 @@ export class LogPane {
       onPlace: () => this.view && this.#where(),
     });
     this.#listen();
+    addTools(this);
     this.#start();
   }
 
   // --- where to begin ------------------------------------------------------------------------------------------------
 
   #start() {
-    this.view.setWrapped(remembered() === "yes");
-    this.#tool("wrap")?.setAttribute("aria-pressed", String(this.view.isWrapped));
     if (this.#goToAddress()) return;
     const chosen = Number(this.root.dataset.chosen || NaN);
     if (this.rows.step(chosen)) this.rows.setOpen(chosen, true);
     this.followed = chosen;
     this.view.changed();
-    if ("live" in this.root.dataset) this.follow();
+    if (this.isLive) this.follow();
     else if ("failed" in this.root.dataset) this.view.showEnd(this.rows.endOf(chosen));
     else if (this.rows.step(chosen)) this.view.showRow(this.rows.rowOf(chosen));
   }
@@ -96,6 +78,8 @@ export class LogPane {
   /** The steps list of the page is new. */
   refreshed() {
     this.#list();
+    this.#fit();
+    if (this.isFinishing && !(this.isLive)) this.#finish();
     this.#changed();
   }
 
@@ -130,8 +114,22 @@ export class LogPane {
   }
 
   ended() {
-    if (this.isFollowing) this.#toFollowed();
+    this.isFinishing = this.isFollowing;
     this.unfollow();
+  }
+
+  // Who followed to the end sees what it ended with: the failing step, else the last that spoke.
+  #finish() {
+    this.isFinishing = false;
+    const failing = document.querySelector("#build-header [data-step-link]")?.dataset.stepLink;
+    const spoke = this.rows.steps.filter((step) => step.lines > 0 && !step.internal);
+    const last = this.rows.step(Number(failing ?? NaN)) ?? spoke.at(-1);
+    if (!last) return;
+    const followed = this.rows.step(this.followed);
+    if (followed && followed !== last && !this.keptOpen?.has(followed.index)) this.rows.setOpen(followed.index, false);
+    this.rows.setOpen(last.index, true);
+    this.view.changed();
+    this.view.showEnd(this.rows.endOf(last.index));
   }
 
   #grown(step, added) {
@@ -160,6 +158,11 @@ export class LogPane {
     this.unseen = 0;
     this.#toFollowed();
     this.#say();
+  }
+
+  /** Lines changed their heights: go on to show the end, if that is what is shown. */
+  settle() {
+    if (this.isFollowing) this.#toFollowed();
   }
 
   unfollow() {
@@ -197,7 +200,7 @@ export class LogPane {
 
   #moved(isUp) {
     if (isUp && this.isFollowing) this.unfollow();
-    else if (!isUp && !this.isFollowing && "live" in this.root.dataset) {
+    else if (!isUp && !this.isFollowing && this.isLive) {
       if (this.view.isAtEnd(this.rows.endOf(this.followed))) this.follow();
     }
   }
@@ -205,10 +208,14 @@ export class LogPane {
   #say() {
     const button = this.#tool("follow");
     if (!button) return;
-    button.hidden = this.isFollowing || !("live" in this.root.dataset);
+    button.hidden = this.isFollowing || !(this.isLive);
     const lines = this.unseen.toLocaleString("en-US");
     const text = this.unseen ? `${lines} new ${this.unseen === 1 ? "line" : "lines"}` : "Follow";
     if (button.lastChild.textContent !== text) button.lastChild.textContent = text;
+  }
+
+  get isLive() {
+    return "live" in this.root.dataset;
   }
 
   // --- what the reader does ------------------------------------------------------------------------------------------
@@ -251,11 +258,6 @@ export class LogPane {
     window.addEventListener("hashchange", () => this.#goToAddress());
     this.root.querySelector("[data-log-where]").addEventListener("click", (event) => this.show(Number(event.target.dataset.step)));
     this.#tool("follow")?.addEventListener("click", () => this.follow());
-    this.#tool("end")?.addEventListener("click", () => this.#end());
-    this.#tool("wrap")?.addEventListener("click", () => this.#wrap());
-    this.#tool("link")?.addEventListener("click", () => this.#copyLink());
-    this.#tool("full")?.addEventListener("click", () => this.#full(!this.root.classList.contains("is-full")));
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this.#full(false));
     window.addEventListener("resize", () => this.#fit());
   }
 
@@ -266,35 +268,10 @@ export class LogPane {
     this.#tool("link").hidden = false;
   }
 
-  #copyLink() {
-    const { step, line } = this.rows.at(Math.min(Math.ceil(this.view.position), this.rows.count - 1));
-    const hash = this.view.anchor ? formatAnchor(this.view.anchor) : formatAnchor({ step: step.index, from: line });
-    this.#tool("link").dataset.copy = new URL(hash, location.href).href; // copy.js, which listens further out, does it
-  }
-
-  #end() {
-    if ("live" in this.root.dataset) return this.follow();
-    const open = this.rows.steps.filter((step) => this.rows.isOpen(step.index)).at(-1);
-    this.view.showEnd(open ? this.rows.endOf(open.index) : this.rows.count - 1);
-  }
-
-  #full(isFull) {
-    this.root.classList.toggle("is-full", isFull);
-    this.#tool("full").setAttribute("aria-pressed", String(isFull));
-  }
-
   // The pane ends where the window ends, so that its last line is in the first screenful.
   #fit() {
     const top = this.root.getBoundingClientRect().top + window.scrollY;
     document.documentElement.style.setProperty("--log-top", `${Math.round(top)}px`);
-  }
-
-  #wrap() {
-    const isWrapped = !this.view.isWrapped;
-    remember(isWrapped ? "yes" : "no");
-    this.#tool("wrap").setAttribute("aria-pressed", String(isWrapped));
-    this.view.setWrapped(isWrapped);
-    if (this.isFollowing) this.#toFollowed();
   }
 
   #tool(name) {

@@ -3,6 +3,7 @@
 Each line on standard input is `["scene", {arguments}]`; each answer is a line of JSON. One process serves a session.
 """
 
+# ruff: noqa: E402 — models can be imported only after Django is set up
 from __future__ import annotations
 
 import json

@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from tests.browser.build_site import site  # noqa: F401 — fixture
 from tests.browser.page_site import browser, page, plain, sample  # noqa: F401 — fixtures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.build_site import browser, log_in, page, site  # noqa: F401 — fixtures
+from tests.browser.build_site import log_in, page  # noqa: F401 — a fixture; the others stand in conftest.py
 from tests.browser.test_log_view import shown, wait_for_lines
 
 pytestmark = pytest.mark.browser
@@ -251,3 +251,14 @@ def test_no_page_is_wider_than_the_window(page, site, width):
         page.goto(url)
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, url
+
+
+def test_it_shows_the_end_of_a_bar_that_is_too_long_for_a_message(page, site):
+    build = site.scene("running", lines=1)
+    page.goto(build["url"])
+    wait_for_line(page, "compiling module 0")
+    bar = "".join(f"\rstep {n:6} of 20000" for n in range(20_001))
+    site.scene("append", build_id=build["id"], step=8, text=f"{bar}\nafter the bar\n")
+    wait_for_line(page, "after the bar")
+    wait_for_line(page, "step  20000 of 20000")
+    site.scene("finish", build_id=build["id"])

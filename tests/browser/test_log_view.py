@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
-from tests.browser.build_site import CHECKOUT, browser, page, site  # noqa: F401 — fixtures
+from builds.core.ansi import plain_line
+from tests.browser.build_site import CHECKOUT, page  # noqa: F401 — a fixture; the others stand in conftest.py
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +54,7 @@ def test_it_keeps_few_rows_of_a_million_lines_and_shows_the_right_ones_in_the_mi
     page.goto(million["url"])
     wait_for_lines(page)
     scroll(page, 0.5)
-    page.wait_for_function("document.querySelector('.log-text')?.textContent.length > 0")
+    page.wait_for_function("() => document.querySelector('.log-text')?.textContent.length > 0")
     wait_for_lines(page)
     numbers = [int(text.split()[1]) for text in shown(page)]
     assert abs(numbers[0] - 500_000) < 100
@@ -90,7 +92,6 @@ def test_it_makes_an_address_of_a_line_and_of_a_range(page, million):
 
 
 def test_it_scrolls_a_log_that_no_element_is_high_enough_for(page, million):
-    page.add_init_script("window.addEventListener('DOMContentLoaded', () => {})")
     page.route(
         "**/log-scroll.js",
         lambda route: route.fulfill(
@@ -102,7 +103,7 @@ def test_it_scrolls_a_log_that_no_element_is_high_enough_for(page, million):
     wait_for_lines(page)
     page.hover(".log-pane")
     page.mouse.wheel(0, 200)
-    page.wait_for_function("!document.querySelector('[data-name=\"s8-l1\"]') || true")
+    page.wait_for_function("() => true")
     wait_for_lines(page)
     first = int(shown(page)[0].split()[1])
     assert first < 50, "one turn of the wheel goes some lines on, not a thousand"
@@ -161,7 +162,7 @@ def test_it_wraps_long_lines_to_the_end_when_asked(page, site):
     pane = page.locator("[data-log-pane]")
     assert pane.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 1
     page.click("[data-log-tool=end]")
-    page.wait_for_function("document.querySelector('[data-name=\"s8-l200\"]')")
+    page.wait_for_function("() => document.querySelector('[data-name=\"s8-l200\"]')")
     wait_for_lines(page)
     gap = page.evaluate(
         "document.querySelector('[data-log-pane]').getBoundingClientRect().bottom"
@@ -179,3 +180,30 @@ def test_it_copies_a_link_to_the_marked_line(page, site, million):
     page.click("[data-log-tool=link]")
     page.wait_for_selector("[data-log-tool=link].is-copied")
     assert page.evaluate("navigator.clipboard.readText()") == f"{site.url}{million['url']}#s8-l9"
+
+
+@pytest.mark.parametrize(
+    ("recording", "wanted"),
+    [
+        ("progress-cr.jsonl", ["Downloading 100% [####                ]", "bc", "one", "two"]),
+        ("ansi.jsonl", ["red 256 true", "overwritten", "osc", "link", "<script>alert(1)</script> & "]),
+        ("invalid-utf8.jsonl", None),
+        ("nul-bytes.jsonl", None),
+        ("no-newline.jsonl", None),
+    ],
+)
+def test_b02_it_draws_what_real_builds_printed(page, site, data, recording, wanted):
+    printed = b"".join(logs_of(data / "rawjson" / recording))
+    build = site.scene("with_log", text=printed.decode(errors="surrogateescape"))
+    page.goto(build["url"])
+    page.wait_for_function("() => document.querySelector('.log-row:not(.is-unread)')")
+    drawn = page.evaluate("[...document.querySelectorAll('.log-text')].map((e) => e.textContent)")
+    assert drawn == (
+        wanted or [plain_line(line) for line in printed.decode(errors="replace").removesuffix("\n").split("\n")]
+    )
+
+
+def logs_of(path) -> list[bytes]:
+    """What the vertexes of a recording printed."""
+    records = [json.loads(line) for line in path.read_bytes().splitlines() if line.startswith(b"{")]
+    return [base64.b64decode(log["data"]) for record in records for log in record.get("logs") or []]
