@@ -64,8 +64,8 @@ _CLUES: tuple[tuple[ErrorKind, re.Pattern[str], str], ...] = (
         ErrorKind.USER,
         re.compile(r"exit code:? 137\b|killed for using", re.IGNORECASE),
         (
-            "Exit code 137 means that the step was killed, most often for using too much memory: build with fewer jobs, "
-            "or give the builder more memory."
+            "Exit code 137 means that the step was killed, most often for using too much memory: build with "
+            "fewer jobs, or give the builder more memory."
         ),
     ),
     (

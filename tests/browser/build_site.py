@@ -117,8 +117,7 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(site: Site, browser: Browser) -> Iterator[Page]:
+def page_of(site: Site, browser: Browser) -> Iterator[Page]:
     """A page of the administrator, who is logged in; what a script complains about fails the test."""
     context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 800})
     page = context.new_page()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.build_site import log_in, page  # noqa: F401 — a fixture; the others stand in conftest.py
+from tests.browser.build_site import log_in, page_of
 from tests.browser.test_log_view import shown, wait_for_lines
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(site, browser):
+    yield from page_of(site, browser)
 
 
 def text(page, selector: str) -> str:

@@ -8,11 +8,14 @@ import json
 import pytest
 
 from builds.core.ansi import plain_line
-from tests.browser.build_site import CHECKOUT, page  # noqa: F401 — a fixture; the others stand in conftest.py
+from tests.browser.build_site import CHECKOUT, page_of
 
 pytestmark = pytest.mark.browser
 
-ROW = ".log-row:not(.is-unread)"
+
+@pytest.fixture
+def page(site, browser):
+    yield from page_of(site, browser)
 
 
 @pytest.fixture(scope="module")
