@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 STANDINS = Path(__file__).parent / "standins"
 LABEL = "imageyard.standin"
 BASE = "imageyard-standin/debian:latest"
-BASE_PACKAGES = "busybox,ca-certificates,iproute2,iptables,openssl,python3,python3-venv"
+BASE_PACKAGES = "busybox,ca-certificates,iproute2,iptables,openssl,python3,python3-venv,tzdata"
 
 # name in the files → stage in standins/Dockerfile
 NAMES = {
@@ -54,8 +54,8 @@ def make_standins(docker_host: str) -> None:
     wanted = [name for name in NAMES if _label(docker_host, name) not in (version, "")]
     if not wanted:
         return
-    if _label(docker_host, BASE) != version:
-        _make_base(docker_host, version)
+    if _label(docker_host, BASE) != BASE_PACKAGES:
+        _make_base(docker_host)
     with tempfile.TemporaryDirectory(prefix="iy-standins-") as folder:
         context = Path(folder)
         shutil.copytree(STANDINS, context, dirs_exist_ok=True)
@@ -113,13 +113,13 @@ def _label(docker_host: str, name: str) -> str | None:
     return ran.stdout.strip() if ran.returncode == 0 else None
 
 
-def _make_base(docker_host: str, version: str) -> None:
+def _make_base(docker_host: str) -> None:
     uri, release = mirror()
     with tempfile.TemporaryDirectory(prefix="iy-base-") as folder:
         tar = Path(folder) / "base.tar"
         make = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={BASE_PACKAGES}", release, str(tar), uri]
         subprocess.run(make, check=True, capture_output=True)
-        docker(docker_host, "import", "--change", f"LABEL {LABEL}={version}", "-", BASE, stdin=tar)
+        docker(docker_host, "import", "--change", f'LABEL {LABEL}="{BASE_PACKAGES}"', "-", BASE, stdin=tar)
 
 
 def _gather(context: Path) -> None:
