@@ -15,7 +15,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -248,6 +248,23 @@ class Yard:
             time.sleep(0.1)
         return log
 
+    def manage(self, *arguments: str) -> str:
+        """Run one of Django's commands as the yard's processes would; what it prints."""
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(
+            command, cwd=CHECKOUT, env=self.environ, check=True, capture_output=True, text=True
+        ).stdout
+
+    def wait_healthy(self) -> None:
+        """Wait until web serves again."""
+
+        def serves() -> bool:
+            with suppress(httpx.HTTPError):
+                return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+            return False
+
+        until(serves, timeout_s=60, what="web")
+
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the API has no call for, in the yard's own database."""
         with closing(sqlite3.connect(self.home / "imageyard.sqlite3", timeout=20)) as connection, connection:
@@ -307,7 +324,7 @@ class Yard:
         return [pid for pid, args in self._below() if what in args]
 
     def _below(self) -> list[tuple[int, str]]:
-        out = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
+        out = subprocess.run(["ps", "-ewwo", "pid,ppid,args"], check=True, capture_output=True, text=True).stdout
         children: dict[int, list[tuple[int, str]]] = {}
         for line in out.splitlines()[1:]:
             pid, ppid, args = line.split(None, 2)

@@ -1,0 +1,261 @@
+"""Workers, Redis, web and builder killed in the middle of builds: nothing is lost, doubled or stuck, and it is said."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from imageyard.supervisor.parts import Redis
+from tests.functional.breakable import Cable, Follower, is_alive, kill, kill_redis, parent_of, start_redis
+from tests.real_parts import running
+from tests.yard import Linked, Yard, fresh, running_yard, until
+
+# Two ticks, a pause before another attempt, a worker that starts, on a machine with other things to do.
+PATIENCE_S = 90
+BRANCHES = [{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}]
+
+
+@dataclass
+class Fragile:
+    """A yard of this module's own, and what can be broken under it."""
+
+    yard: Yard
+    redis: Redis
+    cable: Cable
+    full: dict[str, Any]
+
+    def restart_of_worker(self, number: signal.Signals) -> list[int]:
+        """Signal the worker's main process; all of its processes of before."""
+        before = self.yard.processes("celery -A imageyard worker")
+        kill(before[0], number)
+        return before
+
+    def flush(self) -> None:
+        """Lose everything that Redis holds."""
+        with redis.Redis.from_url(self.redis.url) as client:
+            client.flushall()
+
+
+@pytest.fixture(scope="module")
+def fragile(registry_host: str, docker_host: str, base_image: str) -> Iterator[Fragile]:
+    folder = Path(tempfile.mkdtemp(prefix="iy-fragile-", dir="/tmp"))
+    cable = Cable(folder, docker_host)
+    cable.plug()
+    options = {"registry": registry_host, "docker_host": cable.host}
+    hurry = {"IMAGEYARD_LEASE_S": "4", "IMAGEYARD_DRAIN_S": "1", "IMAGEYARD_LOG_CAP_MB": "1"}
+    with running(Redis(folder / "parts")) as part:
+        with running_yard(folder, redis_url=part.url, **options, **hurry, IMAGEYARD_MIN_FREE_GB="1000000") as yard:
+            full = build_on_a_full_disk(yard, base_image)
+        with running_yard(folder, redis_url=part.url, **options, **hurry) as yard:
+            yield Fragile(yard, part, cable, full)
+    cable.pull()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def build_on_a_full_disk(yard: Yard, base_image: str) -> dict[str, Any]:
+    linked = yard.link("lost/disk")
+    build = linked.start({"Dockerfile": fresh(base_image)})
+    return until(lambda: (b := yard.build(build["id"]))["attempt"] == 1 and b["state"] == "queued" and b, timeout_s=60)
+
+
+@pytest.fixture
+def began(fragile: Fragile, base_image: str):
+    """Link a repository and start a build whose one step prints and then sleeps for a while; it has begun."""
+
+    def start(path: str, seconds: int = 8, **fields: Any) -> tuple[Linked, dict[str, Any]]:
+        linked = fragile.yard.link(path, rules=BRANCHES, **fields)
+        build = linked.start({"Dockerfile": fresh(base_image, f"RUN echo began; sleep {seconds}; echo ended")})
+        fragile.yard.wait_log(build["id"], b"began\n")
+        return linked, build
+
+    return start
+
+
+def second_attempt(yard: Yard, build: dict[str, Any]) -> list[str]:
+    """Wait until the build runs again; the sentences it had meanwhile."""
+    sentences: list[str] = []
+
+    def again() -> bool:
+        now = yard.build(build["id"])
+        if now["sentence"] not in sentences:
+            sentences.append(now["sentence"])
+        return bool(now["attempt"] == 2 and now["state"] != "queued")
+
+    until(again, timeout_s=PATIENCE_S, what="the second attempt")
+    return sentences
+
+
+def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fragile):
+    """12. A platform fault is told apart from a user's fault, is retried, and does not use up the user's retries."""
+    sentence = fragile.full["sentence"]
+    assert sentence.startswith("The worker's disk is full: ")
+    assert "Whoever runs Imageyard makes room there. It is tried again by itself (attempt 2 of 3)." in sentence
+    build = fragile.yard.wait(fragile.full["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["tags"]) == ("succeeded", ["latest"]), build["sentence"]
+
+
+def test_q02_3_a_killed_slot_gives_its_build_to_a_second_attempt(fragile: Fragile, began):
+    """3. A build runs under a lease; a worker that lost it can change nothing."""
+    yard = fragile.yard
+    _, build = began("lost/slot")
+    buildx = yard.processes("build --progress=rawjson")[0]
+    kill(parent_of(buildx))
+    until(lambda: not is_alive(buildx), timeout_s=10)
+    sentences = second_attempt(yard, build)
+    assert any("The worker that ran this build disappeared at" in sentence for sentence in sentences), sentences
+    assert any("(attempt 2 of 3)" in sentence for sentence in sentences), sentences
+    assert yard.pushed_tags("lost/slot") == set()
+    assert b"began\n" in yard.log(build["id"], attempt=1)
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 2, ["main"]), build["sentence"]
+    assert b"ended\n" not in yard.log(build["id"], attempt=1)
+    assert b"ended\n" in yard.log(build["id"])
+    until(lambda: not list((yard.home / "work").glob(f"{build['id']}.*")), timeout_s=PATIENCE_S)
+
+
+def test_q02_q04_a_killed_worker_comes_back_and_a_cancelled_build_does_not(fragile: Fragile, began):
+    """4. No build is ever stuck."""
+    yard = fragile.yard
+    linked, build = began("lost/worker")
+    linked.git.git("push", "-q", "origin", "HEAD:refs/heads/other", "HEAD:refs/heads/third")
+    cancelled, waiting = linked.trigger("other"), linked.trigger("third")
+    assert yard.send("POST", f"/builds/{cancelled['id']}/cancel", status=202)["state"] == "cancelled"
+    buildx = yard.processes("build --progress=rawjson")[0]
+    before = fragile.restart_of_worker(signal.SIGKILL)
+    until(lambda: not any(is_alive(pid) for pid in (*before, buildx)), timeout_s=10)
+    second_attempt(yard, build)
+    assert yard.wait(build["id"], timeout_s=PATIENCE_S)["state"] == "succeeded"
+    assert yard.wait(waiting["id"], timeout_s=PATIENCE_S)["state"] == "succeeded"
+    cancelled = yard.build(cancelled["id"])
+    assert (cancelled["state"], cancelled["attempt"], cancelled["steps"]) == ("cancelled", 0, [])
+    assert yard.pushed_tags("lost/worker") == {"build-1", "build-3", "main", "third"}
+
+
+def test_q02_a_worker_that_is_told_to_stop_hands_its_build_back(fragile: Fragile, began):
+    yard = fragile.yard
+    _, build = began("lost/drained", seconds=10)
+    before = fragile.restart_of_worker(signal.SIGTERM)
+    until(lambda: not is_alive(before[0]), timeout_s=30)
+    sentences = second_attempt(yard, build)
+    assert any("handed it back" in sentence or "starts within seconds" in sentence for sentence in sentences)
+    assert not any("of 3" in sentence for sentence in sentences), "that is no failure"
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["attempt"]) == ("succeeded", 2), build["sentence"]
+    assert b"began\n" in yard.log(build["id"], attempt=1)
+
+
+def test_q01_a_bell_that_rings_twice_starts_one_run(fragile: Fragile, began):
+    yard = fragile.yard
+    _, build = began("lost/twice", seconds=3)
+    program = "from builds.tasks import run_next; [run_next.apply_async(ignore_result=True) for _ in range(6)]"
+    yard.manage("shell", "-c", program)
+    build = yard.wait(build["id"])
+    assert (build["state"], build["attempt"]) == ("succeeded", 1)
+    assert yard.log(build["id"]).count(b"began\n") == 1
+
+
+def test_2_builds_go_on_when_every_message_in_redis_is_lost(fragile: Fragile, base_image: str):
+    """2. Losing every message in Redis delays builds by at most one tick, and never loses or doubles one."""
+    yard = fragile.yard
+    linked = [yard.link(f"lost/bell-{number}") for number in range(3)]
+    worker = yard.processes("celery -A imageyard worker")[0]
+    kill(worker, signal.SIGSTOP)
+    try:
+        builds = [one.start({"Dockerfile": fresh(base_image)}) for one in linked]
+        fragile.flush()
+    finally:
+        kill(worker, signal.SIGCONT)
+    for started in builds:
+        build = yard.wait(started["id"], timeout_s=PATIENCE_S)
+        assert (build["state"], build["attempt"]) == ("succeeded", 1), build["sentence"]
+    # And the bell rings again afterwards: the queue that it goes to was forgotten too.
+    assert linked[0].build({"a": "b"})["state"] == "succeeded"
+
+
+PRINTING = "RUN i=0; while [ $i -lt 160 ]; do echo line $i; i=$((i+1)); sleep 0.05; done; printf 'the end'"
+
+
+def test_5_no_line_is_lost_when_redis_is_killed_in_the_middle(fragile: Fragile, base_image: str):
+    """5. No log byte is lost or reordered within a step, whatever the viewer, Redis or the web process does."""
+    yard = fragile.yard
+    linked = yard.link("lost/redis")
+    build = linked.start({"Dockerfile": fresh(base_image, PRINTING)})
+    follower = Follower(yard, build["id"])
+    follower.wait_line("line 30")
+    kill_redis(fragile.redis)
+    follower.wait_line("line 70")
+    start_redis(fragile.redis)
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["attempt"]) == ("succeeded", 1), build["sentence"]
+    follower.wait()
+    assert follower.is_the_stored_log()
+    assert_printed(yard, build)
+    # Bells and wake-ups work again, for a build that comes now.
+    assert linked.build({"a": "b"}, timeout_s=PATIENCE_S)["state"] == "succeeded"
+
+
+def test_5_no_line_is_lost_or_doubled_when_web_is_killed_in_the_middle(fragile: Fragile, base_image: str):
+    """5. No log byte is lost or reordered within a step, whatever the viewer, Redis or the web process does."""
+    yard = fragile.yard
+    linked = yard.link("lost/web")
+    build = linked.start({"Dockerfile": fresh(base_image, PRINTING)})
+    follower = Follower(yard, build["id"])
+    follower.wait_line("line 30")
+    kill(yard.processes("imageyard.asgi")[0])
+    until(lambda: follower.connects > 1, timeout_s=60)
+    yard.wait_healthy()
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    follower.wait()
+    assert follower.connects > 1
+    assert follower.is_the_stored_log()
+    assert_printed(yard, build)
+
+
+def assert_printed(yard: Yard, build: dict[str, Any]) -> None:
+    step = next(step for step in build["steps"] if "RUN i=0" in step["name"])
+    printed = b"".join(b"line %d\n" % i for i in range(160)) + b"the end"
+    assert yard.log(build["id"], step=step["index"]) == printed
+
+
+def test_5_a_log_that_is_too_long_is_cut_and_says_so(fragile: Fragile, base_image: str):
+    """5. What is clipped is said."""
+    linked = fragile.yard.link("lost/long")
+    count = 'awk \'BEGIN{for(i=0;i<100000;i++) print "line", i, "of a log that is too long"}\''
+    build = linked.build({"Dockerfile": fresh(base_image, "COPY s /s", "RUN sh /s"), "s": count})
+    assert (build["state"], build["log"]["clipped"]) == ("succeeded", True), build["sentence"]
+    assert build["log"]["clipped_reason"].startswith("The log is longer than 1 MiB; ")
+    assert 1024**2 <= build["log"]["bytes"] < 1024**2 + 1000
+    log = fragile.yard.log(build["id"])
+    assert b"line 0 of a log that is too long\n" in log
+    assert b"[Imageyard: the log is cut here, as it reached 1 MiB. The build goes on.]\n" in log
+
+
+def test_12_a_builder_that_goes_away_is_no_fault_of_the_commit(fragile: Fragile, began):
+    """12. A platform fault is told apart from a user's fault, is retried, and does not use up the user's retries."""
+    yard = fragile.yard
+    _, build = began("lost/builder")
+    fragile.cable.pull()
+    try:
+        waiting = until(lambda: (b := yard.build(build["id"]))["state"] == "queued" and b, timeout_s=PATIENCE_S)
+        assert waiting["sentence"].startswith("The builder went away during step 2 of 2 (`RUN echo began")
+        assert "This is not the fault of the commit" in waiting["sentence"]
+        assert "(attempt 2 of 3)" in waiting["sentence"]
+        answer = until(lambda: (a := httpx.get(f"{yard.url}/readyz", timeout=10)).status_code == 503 and a)
+        parts = answer.json()["parts"]
+        assert "does not answer" in parts.pop("builder")
+        assert set(parts.values()) == {"ok"}
+    finally:
+        fragile.cable.plug()
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["tags"]) == ("succeeded", ["main"]), build["sentence"]
+    assert build["error"] is None
+    until(lambda: httpx.get(f"{yard.url}/readyz", timeout=10).status_code == 200, timeout_s=PATIENCE_S)
