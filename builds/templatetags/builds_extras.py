@@ -50,9 +50,9 @@ def icon(name: str, **attributes: str) -> SafeString:
     return draw(name, attributes.get("class", ""))
 
 
-def tone_of(build: Build) -> str:
+def tone_of(state: str) -> str:
     """ok, bad, run or idle: the last part of the CSS classes `pill-…` and `spark-…`."""
-    return _LOOK[State(build.state)][0]
+    return _LOOK[State(state)][0]
 
 
 @register.inclusion_tag("partials/state_pill.html")

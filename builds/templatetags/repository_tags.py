@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 from django import template
 from django.template import RequestContext
+from django.utils.safestring import SafeString, mark_safe
 
-from builds.models import Build
-from builds.templatetags.builds_extras import build_duration, duration, tone_of
+from builds.core.states import FINAL
+from builds.templatetags.builds_extras import tone_of
 from builds.views.lookup import Access, access_to
+from lib.humanize import format_duration
 from registry.models import Repository, Tag
 
 register = template.Library()
+
+# Of a spark line, in pixels.
+BARS, STEP, HEIGHT = 20, 6, 24.0
 
 
 @register.simple_tag(takes_context=True, name="access_to")
@@ -29,21 +35,35 @@ def pull_command(repository: Repository) -> str:
     return f"docker pull {repository.image}:{tag.name}" if tag else ""
 
 
+class Bar(Protocol):
+    """What a spark line asks of a build."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+
+
 @register.simple_tag
-def spark(builds: list[Build], width: int = 120, height: int = 24) -> list[dict[str, Any]]:
-    """The bars of a spark line of up to 20 durations, oldest first: x, y, w, h in pixels, tone, and a title."""
-    spans = [build_duration(build) or 0.0 for build in builds]
-    longest = max(spans, default=0.0) or 1.0
-    step = width / 20
-    first = 20 - len(builds)
-    return [
-        {
-            "x": round((first + place) * step, 1),
-            "y": round(height - max(2.0, height * span / longest), 1),
-            "w": round(step - 1.5, 1),
-            "h": round(max(2.0, height * span / longest), 1),
-            "tone": tone_of(build),
-            "title": f"#{build.number} {build.state}, {duration(span)}",
-        }
-        for place, (build, span) in enumerate(zip(builds, spans, strict=True))
-    ]
+def spark(bars: Sequence[Bar]) -> SafeString:
+    """A spark line of up to 20 durations, oldest first, in the colours of their states; each bar has a title.
+
+    Written by hand, since a table of 25 rows has 500 bars; nothing of it comes from a person.
+    """
+    # A build that hangs must not flatten all the others: what still runs does not stretch the scale.
+    over = [bar.seconds for bar in bars if bar.state in FINAL]
+    longest = max(over or [bar.seconds for bar in bars], default=0.0) or 1.0
+    drawn = []
+    for place, bar in enumerate(bars, BARS - len(bars)):
+        title = f"#{bar.number} {bar.state}, {format_duration(bar.seconds)}"
+        tall = min(HEIGHT, max(2.0, HEIGHT * bar.seconds / longest))
+        drawn.append(
+            f'<rect class="spark-{tone_of(bar.state)}" x="{place * STEP}" y="{HEIGHT - tall:.1f}" width="{STEP - 1.5}"'
+            f' height="{tall:.1f}" rx="1"><title>{title}</title></rect>'
+        )
+    return mark_safe(  # noqa: S308 — numbers and our own words
+        f'<svg class="spark" viewBox="0 0 {BARS * STEP} {HEIGHT}" role="img"'
+        f' aria-label="Durations of the last {len(bars)} builds">{"".join(drawn)}</svg>'
+    )
