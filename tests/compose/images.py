@@ -78,7 +78,9 @@ def mirror() -> tuple[str, str]:
     release = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
     assert release is not None
     listing = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"]
-    rows = [row.split() for row in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split("\n")]
+    rows = [
+        row.split() for row in subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split("\n")
+    ]
     return next(row[0] for row in rows if row[1:] == [release[1], "main"]), release[1]
 
 
@@ -109,7 +111,9 @@ def _bake(context: str, names: list[str], version: str) -> dict[str, object]:
 def _label(docker_host: str, name: str) -> str | None:
     """The label of an image: "" where it has none, None where there is no such image."""
     look = ["docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name]
-    ran = subprocess.run(look, capture_output=True, text=True, check=False, env={**os.environ, "DOCKER_HOST": docker_host})
+    ran = subprocess.run(
+        look, capture_output=True, text=True, check=False, env={**os.environ, "DOCKER_HOST": docker_host}
+    )
     return ran.stdout.strip() if ran.returncode == 0 else None
 
 

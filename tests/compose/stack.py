@@ -127,7 +127,9 @@ def _package_settings(folder: Path) -> dict[str, Path]:
 
 def _pip_conf() -> str:
     told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
-    kept = re.findall(r"^(?:global|:env:)\.(index-url|proxy|trusted-host|default-timeout)='(.*)'$", told.stdout, re.MULTILINE)
+    kept = re.findall(
+        r"^(?:global|:env:)\.(index-url|proxy|trusted-host|default-timeout)='(.*)'$", told.stdout, re.MULTILINE
+    )
     lines = ["[global]", "cert = /run/secrets/ca", *(f"{name} = {value}" for name, value in dict(kept).items())]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,64 @@
+"""One compose project for the tests of this folder, on the tests' Docker Engine; not the machine's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from imageyard.base_image import push_busybox
+from tests.compose.images import make_standins
+from tests.compose.stack import Stack, make_stack
+from tests.real_parts import TEST_HOME
+from tests.yard import Linked, Yard
+
+
+@pytest.fixture(scope="session")
+def stack(docker_host: str) -> Iterator[Stack]:
+    """Imageyard as `docker compose up` starts it, from stand-in images, with a small base image in its registry."""
+    with ExitStack() as exits:
+        exits.enter_context(way_out(TEST_HOME / "docker/daemon.json"))
+        make_standins(docker_host)
+        stack = exits.enter_context(make_stack(docker_host))
+        stack.compose("up", "-d", "--build", "--wait", timeout_s=900)
+        push_busybox(docker_host, f"{stack.registry}/library/busybox:1")
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def yard(stack: Stack) -> Yard:
+    """The same through its published ports, as the tests of the whole speak to any Imageyard."""
+    return Yard(stack.folder, stack.url, stack.registry, stack.token, stack.git_root, stack.environ, process=None)
+
+
+@pytest.fixture(scope="session")
+def linked(yard: Yard, stack: Stack) -> Linked:
+    """A linked repository that the worker's container can read."""
+    rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest", "{sha7}"]}]
+    return yard.link("acme/web", rules=rules)
+
+
+@contextmanager
+def way_out(daemon_json: Path) -> Iterator[None]:
+    """Let containers of the tests' engine out where another engine on this machine was started after it.
+
+    Docker Engines share the chains of iptables, and one that starts empties them. DOCKER-USER is the chain that
+    none of them touches.
+    """
+    if not daemon_json.exists():  # somebody else's engine
+        yield
+        return
+    told = json.loads(daemon_json.read_text())
+    bridge, pool = told["bridge"], told["default-address-pools"][0]["base"]
+    rules = [["-i", bridge], ["-o", bridge], ["-s", pool], ["-d", pool]]
+    for rule in rules:
+        subprocess.run(["iptables", "-w", "-I", "DOCKER-USER", *rule, "-j", "ACCEPT"], check=True)
+    try:
+        yield
+    finally:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-D", "DOCKER-USER", *rule, "-j", "ACCEPT"], check=False)

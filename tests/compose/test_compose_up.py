@@ -1,0 +1,120 @@
+"""`docker compose up` is the same product: the main job through its published ports, and what its containers may do."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from registry.core.manifest import ACCEPT
+from tests.compose.stack import Stack
+from tests.yard import Linked, Yard
+
+pytestmark = [pytest.mark.engine, pytest.mark.compose, pytest.mark.timeout(900)]
+
+DOCKERFILE = """\
+FROM REGISTRY/library/busybox:1
+RUN : NONCE && for i in $(seq 3000); do echo "line $i"; done
+COPY . /src
+"""
+
+
+def files(stack: Stack, **more: str) -> dict[str, str]:
+    """A repository that nobody has in a cache."""
+    return {"Dockerfile": DOCKERFILE.replace("REGISTRY", stack.registry).replace("NONCE", uuid4().hex), **more}
+
+
+def test_a_push_becomes_an_image_in_the_published_registry(stack: Stack, yard: Yard, linked: Linked):
+    build = linked.build(files(stack, **{"a.txt": "a"}), timeout_s=120)
+    assert build["state"] == "succeeded", build["error"]
+    manifest = httpx.get(
+        f"http://{stack.registry}/v2/acme/web/manifests/latest", headers={"Accept": ACCEPT}, timeout=10
+    )
+    assert manifest.status_code == 200
+    assert manifest.headers["docker-content-digest"] == build["digest"]
+    lines = yard.log(build["id"]).decode().splitlines()
+    assert [line for line in lines if line.startswith("line ")] == [f"line {i}" for i in range(1, 3001)]
+    assert build["log"]["clipped"] is False
+
+
+def test_every_part_answers(yard: Yard):
+    ready = httpx.get(f"{yard.url}/readyz", timeout=30)
+    assert ready.status_code == 200, ready.text
+    assert set(ready.json()["parts"]) == {"database", "redis", "registry", "worker", "builder"}
+
+
+def test_pages_come_with_their_styles(yard: Yard):
+    page = httpx.get(f"{yard.url}/", follow_redirects=True, timeout=30)
+    assert page.status_code == 200
+    style = next(part for part in page.text.split('"') if part.startswith("/static/") and part.endswith(".css"))
+    assert httpx.get(f"{yard.url}{style}", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("service", ["web", "worker", "beat"])
+def test_imageyard_is_not_root_and_cannot_become_it(stack: Stack, service: str):
+    assert stack.exec(service, "id", "-u") == "10001"
+    told = stack.container(service)["HostConfig"]
+    assert (told["CapDrop"], told["Privileged"], told["ReadonlyRootfs"]) == (["ALL"], False, True)
+    assert "no-new-privileges:true" in told["SecurityOpt"]
+
+
+def test_only_web_and_registry_are_published_and_on_loopback(stack: Stack):
+    published = {}
+    for service in ("web", "worker", "beat", "postgres", "redis", "registry", "builder"):
+        ports = stack.container(service)["HostConfig"]["PortBindings"] or {}
+        published[service] = [binding["HostIp"] for bindings in ports.values() for binding in bindings]
+    assert {service for service, addresses in published.items() if addresses} == {"web", "registry"}
+    assert {address for addresses in published.values() for address in addresses} == {"127.0.0.1"}
+
+
+def test_only_the_builder_is_privileged_and_nobody_has_the_socket_of_the_host(stack: Stack):
+    for service in ("web", "worker", "beat", "postgres", "redis", "registry", "builder"):
+        told = stack.container(service)
+        assert told["HostConfig"]["Privileged"] is (service == "builder")
+        assert not any(mount["Source"].endswith("docker.sock") for mount in told["Mounts"])
+
+
+def test_what_a_dockerfile_runs_cannot_reach_the_registry(stack: Stack, linked: Linked):
+    address = stack.exec("builder", "getent", "hosts", "registry").split()[0]
+    command = f"wget -T 3 -q -O - http://{address}:5000/v2/_catalog && echo reached || echo closed"
+    dockerfile = f"FROM {stack.registry}/library/busybox:1\nRUN : {uuid4().hex} && {command}\n"
+    build = linked.build({"Dockerfile": dockerfile}, timeout_s=120)
+    assert build["state"] == "succeeded", build["error"]
+    assert b"\nclosed\n" in linked.yard.log(build["id"])
+
+
+def test_a_worker_that_is_restarted_hands_its_build_back(stack: Stack, yard: Yard, linked: Linked):
+    image = f"{stack.registry}/library/busybox:1"
+    dockerfile = f"FROM {image}\nRUN : {uuid4().hex} && echo begun && sleep 25\n"
+    build = linked.start({"Dockerfile": dockerfile})
+    yard.wait_log(build["id"], b"begun", timeout_s=90)
+    stack.compose("restart", "--timeout", "0", "worker")
+    over = yard.wait(build["id"], timeout_s=150)
+    assert (over["state"], over["attempt"]) == ("succeeded", 2)
+
+
+def test_everything_is_there_after_down_and_up(stack: Stack, yard: Yard, linked: Linked):
+    before = linked.build(files(stack), timeout_s=120)
+    secrets = stack.exec("web", "sha256sum", "/var/lib/imageyard/encryption-keys", "/var/lib/imageyard/admin-token")
+    stack.compose("down", "--timeout", "30")
+    stack.compose("up", "-d", "--wait")
+    assert (
+        stack.exec("web", "sha256sum", "/var/lib/imageyard/encryption-keys", "/var/lib/imageyard/admin-token")
+        == secrets
+    )
+    assert yard.build(before["id"])["digest"] == before["digest"]
+    after = linked.build(files(stack), timeout_s=120)
+    assert after["number"] == before["number"] + 1
+
+
+def test_the_first_login_is_told_once(stack: Stack):
+    told = stack.compose("exec", "-T", "web", "imageyard", "login", check=False)
+    assert "as `admin` with the password" in told
+    assert "shown already" in stack.compose("exec", "-T", "web", "imageyard", "login", check=False)
+    assert "with the password" not in stack.compose("logs", "migrate", "web")
+
+
+def test_a_wrong_setting_stops_the_start_with_one_line(stack: Stack):
+    told = stack.compose("run", "--rm", "--no-deps", "-T", "-e", "IMAGEYARD_SLOTS=many", "beat", check=False)
+    assert "IMAGEYARD_SLOTS is “many”: a whole number from 1 to 256 is right" in told
