@@ -1,8 +1,7 @@
-"""What a container of Imageyard's image does, by its first argument; the processes are those of `make up`."""
+"""What a container of Imageyard's image does, by its first argument; the processes are those of `make up`."""  # noqa: INP001 -- a script
 
 from __future__ import annotations
 
-import glob
 import os
 import secrets
 import socket
@@ -12,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 SECRETS = Path("/var/lib/imageyard-secrets")
 LOGIN = "login"
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         "init": _init,
         "login": _login,
         "healthy": _healthy,
-        "manage": lambda *told: os.execv(sys.executable, [sys.executable, "/app/manage.py", *told]),
+        "manage": _manage,
     }
     if name not in commands:
         sys.stderr.write(f"The command is “{name}”: {USAGE}.\n")
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     return commands[name](*rest)
 
 
-def _become(name: str) -> int:
+def _become(name: str) -> NoReturn:
     from imageyard.env import env_or_exit  # init runs before there is anything to read
     from imageyard.supervisor import services
 
@@ -48,8 +48,11 @@ def _become(name: str) -> int:
     argv = getattr(services, name)(env, os.environ).argv
     _open_registry_door(env.registry)
     # `make up` starts them through setpriv, so that they end with it; in a container the container ends.
-    os.execv(sys.executable, argv[argv.index("--") + 1 :])
-    return 1
+    os.execv(sys.executable, argv[argv.index("--") + 1 :])  # noqa: S606 -- this process becomes it
+
+
+def _manage(*told: str) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, "/app/manage.py", *told])  # noqa: S606 -- this process becomes it
 
 
 def _open_registry_door(registry: str) -> None:
@@ -128,12 +131,12 @@ def _healthy(name: str = "") -> int:
 
     env = env_or_exit()
     if name == "web":
-        with urllib.request.urlopen(f"http://127.0.0.1:{env.http_port}/healthz", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{env.http_port}/healthz", timeout=5) as answer:
             return int(answer.status != 200)  # noqa: PLR2004
     if name == "worker":
         return int(not _worker_reports())
     if name == "beat":
-        written = [os.stat(path).st_mtime for path in glob.glob(f"{env.home}/beat-schedule*")]
+        written = [path.stat().st_mtime for path in env.home.glob("beat-schedule*")]
         return int(not written or time.time() - max(written) > BEAT_SILENT_S)
     sys.stderr.write(f"healthy {name}: {USAGE}.\n")
     return 2

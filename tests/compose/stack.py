@@ -1,4 +1,4 @@
-"""The compose file brought up in a Docker Engine of the tests, with what this machine's packages need as build secrets."""
+"""The compose file brought up in the tests' Docker Engine, with this machine's package settings as build secrets."""
 
 from __future__ import annotations
 
