@@ -73,6 +73,9 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         source = Source.objects.select_for_update().filter(repository=repository).first()
         if source is not None and source.clone_url != url:
             fields |= {"forge_repository_id": "", "forge_full_name": "", "connected_at": None, "refs": []}
+            if token is None and not _same_server(source.clone_url, address):
+                # A credential stays with the server it was given for; another one is never sent it.
+                fields["token"] = ""
         secret = new_secret() if source is None else None
         source = source or Source(repository=repository, webhook_secret=secret or "")
         for name, value in fields.items():
@@ -153,6 +156,13 @@ def _change(source: Source, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(source, name, value)
     source.save(update_fields=list(fields))
+
+
+def _same_server(stored_url: str, address: CloneURL) -> bool:
+    try:
+        return parse_clone_url(stored_url).same_server(address)
+    except BuildError:
+        return False
 
 
 def _checked(url: str) -> CloneURL:

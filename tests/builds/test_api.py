@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import Role
 from accounts.tokens import create_token
 from builds.actions.claim import claim_next
-from builds.models import Build
+from builds.models import Build, Source
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source, make_user
 
 pytestmark = pytest.mark.django_db
