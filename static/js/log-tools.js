@@ -38,7 +38,9 @@ export function addTools(pane) {
 
 function wrap(pane, isWrapped) {
   buttonOf(pane, "wrap")?.setAttribute("aria-pressed", String(isWrapped));
+  const wasAtEnd = pane.view.position > 0 && pane.view.isAtEnd(endRow(pane));
   pane.view.setWrapped(isWrapped);
+  if (wasAtEnd) pane.view.showEnd(endRow(pane));
   pane.settle();
 }
 
@@ -49,8 +51,13 @@ function fill(pane, isFull) {
 
 function showEnd(pane) {
   if (pane.isLive) return pane.follow();
+  pane.view.showEnd(endRow(pane));
+}
+
+// The last line of the last step that is open.
+function endRow(pane) {
   const open = pane.rows.steps.filter((step) => pane.rows.isOpen(step.index)).at(-1);
-  pane.view.showEnd(open ? pane.rows.endOf(open.index) : pane.rows.count - 1);
+  return open ? pane.rows.endOf(open.index) : pane.rows.count - 1;
 }
 
 // copy.js, which listens further out, copies what stands in data-copy.

@@ -77,8 +77,14 @@ export class LogView {
   }
 
   #place(position) {
-    this.position = clamp(position, 0, Math.max(this.last, 0));
+    // How far down the end of wrapped lines is shows only once they are drawn.
+    const limit = this.isWrapped ? Math.max(this.last, this.rows.count - 1) : this.last;
+    this.position = clamp(position, 0, Math.max(limit, 0));
     this.#draw();
+    if (this.position > this.last) {
+      this.position = this.last;
+      this.#draw();
+    }
     this.#syncScrollbar();
   }
 

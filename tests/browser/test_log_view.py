@@ -210,3 +210,14 @@ def logs_of(path) -> list[bytes]:
     """What the vertexes of a recording printed."""
     records = [json.loads(line) for line in path.read_bytes().splitlines() if line.startswith(b"{")]
     return [base64.b64decode(log["data"]) for record in records for log in record.get("logs") or []]
+
+
+def test_it_stays_at_the_end_when_lines_are_wrapped(page, site):
+    build = site.scene("with_log", text="".join(f"{n} {'long ' * 200}\n" for n in range(1, 301)))
+    page.goto(build["url"])
+    wait_for_lines(page)
+    page.click("[data-log-tool=end]")
+    page.wait_for_function("() => document.querySelector('[data-name=\"s8-l300\"]:not(.is-unread)')")
+    for _ in range(2):
+        page.click("[data-log-tool=wrap]")
+        assert any(text.startswith("300 ") for text in shown(page))
