@@ -162,6 +162,13 @@ def test_a_flood_of_refusals_it_never_drops_a_good_delivery(source):
     assert post(source).status_code == 202
 
 
+def test_a_flood_of_refusals_it_never_hides_what_the_forge_did_sign(source):
+    for _ in range(25):
+        post(source, b"{}", headers={"X-Hub-Signature-256": None})
+    post(source, b"[]")
+    assert "a list and not an object" in Delivery.objects.first().sentence
+
+
 def test_old_refusals_it_clears_away_and_good_deliveries_it_keeps(source, monkeypatch):
     monkeypatch.setattr("webhooks.actions.refuse.KEPT", 3)
     post(source)

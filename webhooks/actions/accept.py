@@ -61,7 +61,9 @@ def accept_delivery(inbound: Inbound) -> Answer:
     except _Refusal as refusal:
         known = PROVIDERS.get(source.forge)
         event = known.event_name(inbound.headers) if known else ""
-        return Answer(refusal.kind, refusal.told, record_refusal(source, inbound, event, refusal.sentence))
+        is_proved = refusal.kind in ("malformed", "foreign")
+        row = record_refusal(source, inbound, event, refusal.sentence, is_proved=is_proved)
+        return Answer(refusal.kind, refusal.told, row)
 
 
 def find_source(source_id: str) -> Source | None:

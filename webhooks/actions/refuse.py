@@ -17,16 +17,20 @@ KEPT = 200
 """Refused requests that are kept of a source; older ones go."""
 KEPT_BODY_BYTES = 64 * 1024
 BURST = 20
-"""Refused requests of a source within `BURST_SPAN` that get a row of their own; the rest are counted on the last."""
+"""Unsigned requests refused for one reason within `BURST_SPAN` that get a row each; the rest are counted."""
 BURST_SPAN = timedelta(minutes=1)
 
 
-def record_refusal(source: Source, inbound: Inbound, event: str, sentence: str) -> Delivery:
-    """The row of a refused request, new or, in a flood, the newest one with one more counted on it."""
+def record_refusal(source: Source, inbound: Inbound, event: str, sentence: str, *, is_proved: bool) -> Delivery:
+    """The row of a refused request, new or, in a flood, the newest of its kind with one more counted on it.
+
+    What the forge did sign always has a row of its own (`is_proved`): no stranger's flood may hide it.
+    """
     now = timezone.now()
     refused = Delivery.objects.filter(source=source, status=Delivery.Status.REFUSED)
     with ledger_transaction():
-        recent = list(refused.filter(received_at__gt=now - BURST_SPAN).values_list("pk", flat=True)[:BURST])
+        like_it = refused.filter(received_at__gt=now - BURST_SPAN, sentence=sentence)
+        recent = [] if is_proved else list(like_it.values_list("pk", flat=True)[:BURST])
         if len(recent) == BURST:
             refused.filter(pk=recent[0]).update(times=F("times") + 1)
             return Delivery.objects.defer("body", "headers").get(pk=recent[0])
