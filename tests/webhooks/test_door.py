@@ -8,7 +8,7 @@ import uuid
 import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from builds.models import Build
 from tests.factories import make_rule, make_source
@@ -59,6 +59,7 @@ async def door():
     door = WebhookDoor(application, threads=1)
     yield door
     await door.close()
+    await sync_to_async(connections.close_all)()  # those of the thread in which asynchronous queries run
 
 
 @pytest.fixture
