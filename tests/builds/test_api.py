@@ -97,6 +97,15 @@ def test_it_refuses_a_clone_url_that_it_could_not_or_must_not_clone(admin, url):
     assert (answer.status_code, answer["content-type"]) == (422, PROBLEM)
 
 
+@pytest.mark.parametrize(("host", "kept"), [("git.example.com", "hunter2hunter2"), ("other.example.com", "")])
+def test_a_token_stays_with_the_server_it_was_given_for(admin, host, kept):
+    make_repository()
+    body = {"forge": "github", "clone_url": "https://git.example.com/acme/web.git", "credential": "hunter2hunter2"}
+    admin("PUT", "/repositories/acme/web/source", body)
+    admin("PUT", "/repositories/acme/web/source", {"forge": "github", "clone_url": f"https://{host}/acme/new.git"})
+    assert Source.objects.get().token == kept
+
+
 def test_it_replaces_the_rules_and_keeps_the_ids_of_those_that_stay(admin, linked):
     main = {"ref_type": "branch", "pattern": "main", "tags": ["latest", "{sha7}"]}
     release = {"ref_type": "tag", "pattern": "/^v([0-9.]+)$/", "tags": ["{\\1}"]}
