@@ -20,6 +20,7 @@ from registry.actions import TagPut, record_tags
 
 # Backoff after a fault that is not the user's: seconds before attempt 2, 3, …
 BACKOFF_S = (10, 60, 180)
+_REASON = 300  # what `Build.wait_reason` holds
 
 
 def succeed(
@@ -65,15 +66,18 @@ def fail(run: Run, error: BuildError) -> bool:
     if build is None:
         return False
     failures = build.platform_failures + 1
-    if error.retryable and failures < settings.MAX_ATTEMPTS and build.cancel_requested_at is None:
+    if error.retryable and build.cancel_requested_at is not None:
+        return stop(run)
+    if error.retryable and failures < settings.MAX_ATTEMPTS:
         wait = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
-        reason = f"{error.message} It is tried again by itself (attempt {failures + 1} of {settings.MAX_ATTEMPTS})."
+        again = f" It is tried again by itself (attempt {failures + 1} of {settings.MAX_ATTEMPTS})."
+        reason = f"{_shortened(error.message, _REASON - len(again))}{again}"
         return _back_to_queue(run, reason, wait_s=wait, platform_failures=failures)
     return _end(
         run,
         State.FAILED,
         error_kind=error.kind,
-        error_message=error.message,
+        error_message=f"{error.message} It was tried {failures} times." if error.retryable else error.message,
         error_step=(error.step or "")[:500],
         error_line=error.dockerfile_line,
         platform_failures=failures if error.retryable else build.platform_failures,
@@ -121,7 +125,7 @@ def _back_to_queue(run: Run, reason: str, *, wait_s: float, **fields: Any) -> bo
             started_at=None,
             deadline_at=None,
             not_before=now + timedelta(seconds=wait_s),
-            wait_reason=reason[:300],
+            wait_reason=_shortened(reason, _REASON),
             **fields,
         )
         if not changed:
@@ -131,6 +135,10 @@ def _back_to_queue(run: Run, reason: str, *, wait_s: float, **fields: Any) -> bo
         enqueue("builds.archive_log", run.build_id, run.attempt)
         enqueue("builds.run_next", expires_s=60)
     return True
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _end(run: Run, state: State, **fields: Any) -> bool:

@@ -81,7 +81,7 @@ def silent(asked: Asked, seconds: float) -> BuildError:
 def too_slow(asked: Asked, seconds: float) -> BuildError:
     return source_error(
         f"{asked.repository} was not fetched from {asked.server} within {seconds:.0f} s, so it was stopped. "
-        "It is tried again; a very large repository needs a longer time limit.",
+        "A very large repository needs a longer time limit.",
         retryable=True,
     )
 
@@ -227,12 +227,11 @@ def _platform(text: str) -> Callable[[Asked], BuildError]:
 _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
     (
         r"no space left on device|disk quota exceeded|unable to write .*: no space",
-        _platform("The disk of the worker that ran this build is full. Its administrator has to make room; "
-                  "the build starts again by itself."),
+        _platform("The disk of the worker that ran this build is full. Its administrator has to make room."),
     ),
     (
         r"out of memory|cannot allocate memory|unable to create (threaded|thread)|resource temporarily unavailable",
-        _platform("The worker that ran this build had no memory left for Git. The build starts again by itself."),
+        _platform("The worker that ran this build had no memory left for Git."),
     ),
     (r"remote host identification has changed|host key for .* has changed", _host_key_changed),
     (r"host key is known for|host key verification failed", lambda asked: host_key_unknown(asked, [])),
@@ -249,10 +248,10 @@ _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
         "{server} refused access to {repository} (403). The credential of the source may not read it, or the server "
         "blocks this address. Check what the credential allows.")),
     (r"returned error: 429|rate limit|too many requests", _says(
-        "{server} answers no more requests for now (rate limit). The build tries again later.", retryable=True)),
+        "{server} answers no more requests for now (rate limit).", retryable=True)),
     (r"returned error: 30[12378]|update url base from redirection", lambda asked: redirected(asked, "")),
     (r"returned error: 5\d\d|http 5\d\d|internal server error|bad gateway|service unavailable", _says(
-        "{server} answered with an error of its own. The build tries again; if it lasts, look at the state of that "
+        "{server} answered with an error of its own. If it lasts, look at the state of that "
         "server.", retryable=True)),
     (r"returned error: 4\d\d|returned error: 3\d\d", _says(
         "{server} refused the request for {repository}. Check the clone URL.")),
@@ -262,7 +261,7 @@ _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
     (r"timed out|timeout was reached|operation too slow|less than \d+ bytes/sec|connection to .* timed out", _says(
         "{host} did not answer in time. If this happens again, look at the state of that server.", retryable=True)),
     (r"no route to host|network is unreachable", _says(
-        "No network leads from the worker to {host}. The build tries again; its administrator can tell more.",
+        "No network leads from the worker to {host}. Its administrator can tell more.",
         retryable=True)),
     (r"connection refused|failed to connect|couldn't connect to server", _says(
         "{host} takes no connections on port {port}. The server is down, or the clone URL names the wrong port.",
@@ -277,7 +276,7 @@ _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
     ((r"early eof|hung up unexpectedly|unexpected disconnect|connection reset|connection was reset|rpc failed|"
      r"broken pipe|connection closed|kex_exchange_identification|empty reply from server|recv failure|send failure|"
      r"transfer closed|unexpectedly closed|curl 18|curl 56|curl 92"), _says(
-        "The connection to {server} broke while {repository} was fetched. The build tries again.", retryable=True)),
+        "The connection to {server} broke while {repository} was fetched.", retryable=True)),
     (r"could not read from remote repository|correct access rights", _not_found),
     (r"index-pack|inflate|fsck|bad pack|corrupt|invalid object|unresolved deltas", _says(
         "{server} sent damaged data for {repository}. Run `git fsck` on the repository there.")),

@@ -56,7 +56,7 @@ def check_out(job: Job) -> Checkout:
             keep_git_dir=source.keeps_git_dir,
             log=say,
             stop=job.stop,
-            timeout_s=min(CHECKOUT_TIMEOUT_S, job.timeout_s),
+            timeout_s=CHECKOUT_TIMEOUT_S,  # the build's own time is the watcher's business
         )
         for warning in checkout.warnings:
             say(f"{warning}\n".encode())

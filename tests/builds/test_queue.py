@@ -181,6 +181,24 @@ def test_it_does_not_try_a_users_fault_again():
     assert (build.state, build.error_kind, build.platform_failures) == (State.FAILED, "user", 0)
 
 
+def test_it_says_of_a_long_fault_which_attempt_comes_next():
+    build = make_build()
+    long = BuildError(ErrorKind.REGISTRY, "The registry said: " + "no, " * 200, retryable=True)
+    assert lifecycle.fail(claim_next("worker-1"), long)
+    build.refresh_from_db()
+    assert len(build.wait_reason) == 300
+    assert build.wait_reason.endswith("… It is tried again by itself (attempt 2 of 3).")
+
+
+def test_it_does_not_try_again_what_somebody_cancelled():
+    build = make_build()
+    run = claim_next("worker-1")
+    Build.objects.filter(pk=build.pk).update(cancel_requested_at=timezone.now(), cancelled_by="alice")
+    assert lifecycle.fail(run, BuildError(ErrorKind.BUILDER, "The builder went away.", retryable=True))
+    build.refresh_from_db()
+    assert (build.state, build.error_kind) == (State.CANCELLED, "")
+
+
 def test_it_hands_a_build_back_without_counting_a_failure():
     build = make_build()
     assert lifecycle.hand_back(claim_next("worker-1"))
