@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 
 from accounts.api_auth import api_auth
 from builds.actions import NothingMatches, RulesRefused
 from builds.api import builds, repositories
 from builds.api.shapes import verdict_out
 from builds.logs.frames import StoreUnavailable
+from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
 from webhooks.api import router as deliveries
+
+log = logging.getLogger(__name__)
+
+
+class Bodies(Parser):
+    """Reads a body as JSON whose texts any database can hold. Whatever is wrong is a sentence (`Refused`)."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        try:
+            document = json.loads(request.body)
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"The body is not JSON: {error}.") from error
+        _check_texts(document)
+        return document
+
+
+def _check_texts(document: Any) -> None:
+    rest = [document]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+            raise Refused("The body holds a NUL character or half a surrogate pair, which is part of no name here.")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 api = NinjaAPI(
     title="Imageyard",
@@ -25,6 +65,7 @@ api = NinjaAPI(
     description="Automated container image builds on one's own servers.",
     urls_namespace="api",
     auth=api_auth,
+    parser=Bodies(),
 )
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
@@ -85,6 +126,20 @@ def unavailable(_request: HttpRequest, _error: StoreUnavailable) -> HttpResponse
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The log cannot be read just now; ask again in a moment.")
 
 
+@api.exception_handler(RequestDataTooBig)
+def too_large(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    most = format_size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {most}, the most that a call takes.")
+
+
 @api.exception_handler(HttpError)
 def http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
-    return problem(error.status_code, str(error))
+    cause = error.__cause__
+    return problem(error.status_code, cause.sentence if isinstance(cause, Refused) else str(error))
+
+
+@api.exception_handler(Exception)
+def fault(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("%s %s met a fault", request.method, request.path, exc_info=error)
+    sentence = "Imageyard itself met a fault that its log tells more of. It is not your request."
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from csp.constants import NONE, SELF
 from dj_database_url import parse as parse_database_url
 
 from imageyard.env import env_or_exit
+from imageyard.logging import configure_structlog, logging_settings
 
 ENV = env_or_exit()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -51,6 +51,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+# A browser that was here over https comes back over https, for a year; a first visit over http is the proxy's to move.
+SECURE_HSTS_SECONDS = 365 * 86400 if IS_HTTPS else 0
 X_FRAME_OPTIONS = "DENY"
 ROOT_URLCONF = "imageyard.urls"
 ASGI_APPLICATION = "imageyard.asgi.application"
@@ -78,6 +80,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "imageyard.middleware.plain_answers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -116,6 +119,16 @@ _database: dict[str, Any] = dict(parse_database_url(ENV.database_url, conn_max_a
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = _SQLITE
 DATABASES = {"default": _database}
+elif "postgresql" in _database["ENGINE"]:
+    # A server that vanished without a word is an error within half a minute, not a heartbeat that hangs for ever.
+    _database["OPTIONS"] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        **_database.get("OPTIONS", {}),
+    }
 IS_SQLITE = _database["ENGINE"].endswith("sqlite3")
 
 CACHES = {
@@ -219,21 +232,8 @@ CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}},
 }
 
-# --- webhooks of up to 25 MiB are read by their own view, as raw bytes ------------------------------------------------
-DATA_UPLOAD_MAX_MEMORY_SIZE = 26 * 1024 * 1024
+# --- bodies: webhooks of up to 25 MiB are read by their own view, as raw bytes; nothing else is that large ------------
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
-    "root": {"handlers": ["stderr"], "level": "DEBUG" if DEBUG else "INFO"},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-        "git": {"level": "WARNING"},
-        "asyncio": {"level": "WARNING"},
-        "django.db": {"level": "WARNING"},
-        "markdown_it": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_settings(debug=DEBUG)
+configure_structlog()
