@@ -118,7 +118,6 @@ _SQLITE: dict[str, Any] = {
 _database: dict[str, Any] = dict(parse_database_url(ENV.database_url, conn_max_age=0))
 if _database["ENGINE"].endswith("sqlite3"):
     _database["OPTIONS"] = _SQLITE
-DATABASES = {"default": _database}
 elif "postgresql" in _database["ENGINE"]:
     # A server that vanished without a word is an error within half a minute, not a heartbeat that hangs for ever.
     _database["OPTIONS"] = {
@@ -129,6 +128,7 @@ elif "postgresql" in _database["ENGINE"]:
         "tcp_user_timeout": 30_000,
         **_database.get("OPTIONS", {}),
     }
+DATABASES = {"default": _database}
 IS_SQLITE = _database["ENGINE"].endswith("sqlite3")
 
 CACHES = {
