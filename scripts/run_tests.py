@@ -1,4 +1,4 @@
-"""Runs the tests: the fast part on SQLite and again on PostgreSQL, then everything with real parts, started once."""
+"""Runs the tests: the fast part, the database's part on PostgreSQL, then what needs real parts, started once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 REAL = "engine or redis or git_server or browser"
-FAST = f"not ({REAL})"
+# Few random inputs, for a person waits for it.
+FAST = ["-m", f"not ({REAL} or slow or compose)", "-n", "2", "--hypothesis-profile=few"]
+# Everything that touches the database, threads that race for a row included.
+ON_POSTGRES = ["-m", "database and not (engine or git_server or browser or compose)", "-n", "2"]
+ON_REAL_PARTS = ["-m", f"({REAL} or slow or random_input) and not compose", "--hypothesis-profile=many"]
+COMPOSE = ["-m", "compose"]
 
 
 def main(what: list[str]) -> int:
@@ -35,7 +40,7 @@ def main(what: list[str]) -> int:
         environ.pop(name, None)
     try:
         if what == ["unit"]:
-            return pytest("unit", ["-m", FAST, "-n", "2"], environ)
+            return pytest("unit", FAST, environ)
         if what:
             return pytest(" ".join(what), what, environ)
         return everything(environ)
@@ -49,15 +54,16 @@ def everything(environ: dict[str, str]) -> int:
     failed = []
     if subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
         failed.append("lint")
-    if pytest("fast part on SQLite", ["-m", FAST, "-n", "2"], environ):
-        failed.append("fast part on SQLite")
-    with ExitStack() as stack:
-        parts = stack.enter_context(real_parts())
-        on_postgres = {**environ, "DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]}
-        if pytest("fast part on PostgreSQL", ["-m", FAST, "-n", "2"], on_postgres):
-            failed.append("fast part on PostgreSQL")
-        if pytest("everything with real parts", ["-m", REAL, "--durations=10"], {**environ, **parts}):
-            failed.append("everything with real parts")
+    if pytest("fast part", FAST, environ):
+        failed.append("fast part")
+    with real_parts() as parts:
+        on_postgres = {**environ, **parts, "DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]}
+        if pytest("the database's part on PostgreSQL", ON_POSTGRES, on_postgres):
+            failed.append("the database's part on PostgreSQL")
+        if pytest("real parts", [*ON_REAL_PARTS, "--durations=10"], {**environ, **parts}):
+            failed.append("real parts")
+        if pytest("compose file", COMPOSE, {**environ, **parts}):
+            failed.append("compose file")
     if failed:
         print(f"make test failed in: {', '.join(failed)}.", flush=True)
     return 1 if failed else 0

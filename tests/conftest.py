@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Few random inputs where a person waits; as many as Hypothesis likes in the stage that has the time.
+settings.register_profile("few", max_examples=20, deadline=None)
+settings.register_profile("many", max_examples=200, deadline=None)
 
 pytest_plugins = ["tests.real_parts"]
 

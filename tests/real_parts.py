@@ -1,6 +1,6 @@
 """Fixtures that give a test the real thing: Redis, PostgreSQL, a registry, a Docker Engine, Chromium; no fakes here.
 
-`scripts/test` starts each part once for a whole run and names it in the environment. Where it is not named, the part
+`scripts/run_tests.py` starts each part once for a whole run and names it in the environment. Where it is not named, the part
 is started for this session alone, so that `pytest path` works by itself. Only the Docker Engine is shared between
 sessions that run at the same time: it lives in `.imageyard-test/` and ends with the last of them.
 """
@@ -26,8 +26,11 @@ from imageyard.supervisor.ports import free_port
 CHECKOUT = Path(__file__).resolve().parent.parent
 TEST_HOME = Path(os.environ.get("IMAGEYARD_TEST_HOME", CHECKOUT / ".imageyard-test"))
 
-# A test that asks for one of these has its mark, so that the fast part never starts a server.
+# A test that asks for one of these has its mark, so that the fast part never starts a server. Git runs some ten
+# processes for a repository with one commit, which is slow enough.
 MARKS = {
+    "own_redis": "redis",
+    "git_root": "slow",
     "redis_url": "redis",
     "registry_host": "engine",
     "docker_host": "engine",
@@ -40,8 +43,13 @@ MARKS = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for mark in {MARKS[name] for name in getattr(item, "fixturenames", ()) if name in MARKS}:
+        wanted = set(getattr(item, "fixturenames", ()))
+        for mark in sorted({MARKS[name] for name in wanted if name in MARKS}):
             item.add_marker(mark)
+        if item.get_closest_marker("django_db") or wanted & {"db", "transactional_db"}:
+            item.add_marker("database")
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("random_input")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def server() -> Iterator[FakeRegistry]:
         yield made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     before=st.dictionaries(st.sampled_from(TAGS), st.sampled_from((NEW, OLD, OLDER))),
     faults=st.dictionaries(st.sampled_from(TAGS), st.lists(st.sampled_from((201, 403, 500, 503)), max_size=5)),

@@ -43,6 +43,7 @@ def test_a_published_push_it_gives_the_right_verdict(source, corpora, name):
     assert list(Build.objects.values_list("commit", flat=True)) == ([commit] if commit else [])
 
 
+@pytest.mark.slow
 def test_whatever_others_published_it_raises_nothing(source, corpora):
     """Payloads of every forge, sent as GitHub's push, ping and create: 202 or 400, each with a sentence."""
     for path in sorted((corpora / "webhooks").rglob("*.json")):

@@ -58,6 +58,7 @@ def test_an_example_it_gives_the_right_verdict(source, edition, event, payload):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edition", EDITIONS)
 def test_every_other_event_it_ignores(source, edition):
     others = {name: example for name, example in examples(edition) if name not in ("push", "create", "delete", "ping")}

@@ -14,7 +14,7 @@ from builds.logs.frames import FRAME_BYTES
 
 BYTES = st.binary(max_size=40) | st.sampled_from([b"\n", b"a\nb", b"\r\n", b"caf\xc3", b"\xa9\n", b"\x00\n", b"\n\n"])
 SCRIPT = st.lists(st.tuples(st.integers(0, 2), BYTES | st.just(None)), max_size=25)
-SLOW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def lines_of(data):

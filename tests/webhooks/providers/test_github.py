@@ -167,7 +167,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(push_payload())), JSON), st.sampled_from(["push", "ping", "create", "x"]))
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_w10_whatever_types_the_fields_have_it_raises_nothing_but_format_errors(fields, event):
     try:
         read(json.dumps({**push_payload(), **fields}).encode(), event=event)
@@ -176,7 +176,7 @@ def test_w10_whatever_types_the_fields_have_it_raises_nothing_but_format_errors(
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_w10_whatever_bytes_come_it_raises_nothing_but_format_errors(body):
     for content_type in ("application/json", "application/x-www-form-urlencoded"):
         try:
