@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -68,4 +69,4 @@ def note(run: Run, **fields: Any) -> bool:
 def record_event(build_id: int, kind: str, attempt: int = 0, **detail: Any) -> None:
     """The outbox row of a change, in the change's transaction, and the news to the pages after its commit."""
     BuildEvent.objects.create(build_id=build_id, kind=kind, attempt=attempt, detail=detail)
-    transaction.on_commit(lambda: live.announce(build_id, kind, {"attempt": attempt, **detail}))
+    transaction.on_commit(partial(live.announce, build_id, kind, {"attempt": attempt, **detail}))
