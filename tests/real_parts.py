@@ -1,7 +1,7 @@
 """Fixtures that give a test the real thing: Redis, PostgreSQL, a registry, a Docker Engine, Chromium; no fakes here.
 
-`scripts/run_tests.py` starts each part once for a whole run and names it in the environment. Where it is not named, the part
-is started for this session alone, so that `pytest path` works by itself. Only the Docker Engine is shared between
+`scripts/run_tests.py` starts each part once for a whole run and names it in the environment. Where it is not named, the
+part is started for this session alone, so that `pytest path` works by itself. Only the Docker Engine is shared between
 sessions that run at the same time: it lives in `.imageyard-test/` and ends with the last of them.
 """
 
