@@ -23,10 +23,13 @@ def create_token(user: User, name: str, *, expires_at: datetime | None = None, t
     `token` lets the operator choose the text (IMAGEYARD_ADMIN_TOKEN); doing it twice with one text is harmless.
     """
     text = token or PREFIX + secrets.token_urlsafe(32)
-    row, _ = ApiToken.objects.get_or_create(
-        sha256=hash_token(text),
-        defaults={"user": user, "name": name, "prefix": text[:8], "expires_at": expires_at},
-    )
+    with transaction.atomic():
+        row, made = ApiToken.objects.get_or_create(
+            sha256=hash_token(text),
+            defaults={"user": user, "name": name, "prefix": text[:8], "expires_at": expires_at},
+        )
+        if made:
+            audit.record(user, "token.create", row)
     return row, text
 
 

@@ -135,6 +135,9 @@ def too_large(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
 @api.exception_handler(HttpError)
 def http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
     cause = error.__cause__
+    if error.status_code == HTTPStatus.FORBIDDEN and "CSRF" in str(error):
+        sentence = "A session changes things only with the CSRF token of its page. Programs send an API token instead."
+        return problem(HTTPStatus.FORBIDDEN, sentence)
     return problem(error.status_code, cause.sentence if isinstance(cause, Refused) else str(error))
 
 

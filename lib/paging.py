@@ -44,4 +44,7 @@ def _encode(value: str) -> str:
 
 
 def _decode(cursor: str) -> str:
-    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    if "\0" in text:
+        raise ValueError(cursor)
+    return text

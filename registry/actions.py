@@ -15,7 +15,7 @@ from django.db.models import ProtectedError, Q
 from django.utils import timezone
 
 from accounts import audit
-from accounts.access import has_role
+from accounts.access import has_role, role_of
 from accounts.models import NAMESPACE_NAME, Membership, Namespace, Role, User
 from lib.crypto import new_secret
 from lib.refusal import Refused
@@ -80,8 +80,9 @@ def _check_names(namespace: str, name: str, visibility: str) -> None:
 
 def _namespace_for(actor: User, name: str) -> Namespace:
     space = Namespace.objects.filter(name=name).first()
-    if space is None:
-        own = actor.username.lower() == name
+    if space is None or role_of(actor, space) is None:
+        # A stranger is told the same of a namespace that is there and of one that is not.
+        own = space is None and actor.username.lower() == name
         if not (actor.is_superuser or own):
             raise Refused(
                 f"There is no namespace {name}, or you are not a member. Ask an administrator to add you.",

@@ -17,6 +17,7 @@ from accounts.models import User
 from builds.actions.cancel import supersede_older
 from builds.actions.runs import record_event
 from builds.core.plan import Verdict, evaluate, summary_sentence
+from builds.core.refnames import commit_problem
 from builds.core.rules import Ref, describe_rule
 from builds.core.states import FINAL, State, can_retry
 from builds.models import Build, BuildRule, BuildSequence, Source
@@ -133,11 +134,15 @@ def plan_of(rule: BuildRule, verdict: Verdict) -> dict[str, Any]:
 def trigger_builds(actor: User, source: Source, ref: Ref, commit: str = "") -> list[Build]:
     """Build a branch, a tag or a commit because a person says so; switched-off autobuild does not matter then.
 
-    Without `commit` the checkout decides what the ref points to. Raises NothingMatches with the verdicts.
+    Without `commit` the checkout decides what the ref points to. Raises NothingMatches with the verdicts, and Refused
+    for a commit that is none.
     """
+    if commit and (wrong := commit_problem(commit)):
+        raise Refused(wrong)
     verdicts = evaluate(ref, [rule.spec for rule in source.rules.all()], commit=commit, manual=True)
     if not any(verdict.builds for verdict in verdicts):
-        raise NothingMatches(summary_sentence(ref, verdicts), verdicts)
+        sentence = summary_sentence(ref, verdicts).removeprefix("Delivered, ")
+        raise NothingMatches(sentence[:1].upper() + sentence[1:], verdicts)
     order = Order(cause=Build.Cause.MANUAL, detail=f"by {actor.get_username()}")
     with transaction.atomic():
         builds = request_builds(source, ref, commit, verdicts, order)

@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from builds.core.paths import clean_path
-from builds.core.rules import Problem, RuleSpec, check_rule
+from builds.core.rules import MAX_RULES, Problem, RuleSpec, check_rule
 from builds.core.templates import split_templates
 from builds.models import BuildRule, Source
 from lib.refusal import Refused
@@ -42,10 +42,14 @@ def save_rules(actor: User, source: Source, drafts: Sequence[RuleDraft]) -> list
 
     Raises RulesRefused with every problem, so that a form can show each at its field.
     """
+    if len(drafts) > MAX_RULES:
+        raise Refused(f"Nothing was saved: a source has at most {MAX_RULES} rules, and these are {len(drafts)}.")
     if problems := {i: found for i, draft in enumerate(drafts) if (found := check_rule(draft.spec))}:
         raise RulesRefused(problems)
     with transaction.atomic():
-        saved = {rule.pk: rule for rule in source.rules.select_for_update()}
+        # The source's row, since a source without rules has none that could be locked.
+        Source.objects.select_for_update().get(pk=source.pk)
+        saved = {rule.pk: rule for rule in source.rules.all()}
         rules = [_apply(saved, source, position, draft) for position, draft in enumerate(drafts)]
         source.rules.exclude(pk__in=[rule.pk for rule in rules]).delete()
         audit.record(actor, "rules.save", source.repository, f"{len(rules)} rules")

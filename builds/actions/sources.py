@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from builds.core.cloneurl import CloneURL, parse_clone_url, split_credentials
 from builds.core.errors import BuildError
+from builds.core.refnames import bare_name, name_problem, quoted
 from builds.models import Source
 from lib.crypto import new_secret
 from lib.queue import enqueue
@@ -24,12 +25,12 @@ from registry.models import Repository
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceDraft:
-    """What a person or the API says of a source. `token` None keeps the one that is stored, "" removes it."""
+    """What a person or the API says of a source. None for `username` or `token` keeps what is stored, "" removes it."""
 
     forge: str
     clone_url: str
     default_branch: str = ""
-    username: str = ""
+    username: str | None = ""
     token: str | None = None
     submodules: bool = True
     keeps_git_dir: bool = False
@@ -60,8 +61,7 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
     fields: dict[str, Any] = {
         "forge": draft.forge,
         "clone_url": url,
-        "default_branch": draft.default_branch.strip(),
-        "username": draft.username.strip() or split.username,
+        "default_branch": _branch(draft.default_branch),
         "submodules": draft.submodules,
         "keeps_git_dir": draft.keeps_git_dir,
         "parallel_builds": max(1, draft.parallel_builds),
@@ -69,13 +69,15 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
     token = split.token or draft.token
     if token is not None:
         fields["token"] = token.strip()
+    if split.username or draft.username is not None:
+        fields["username"] = (draft.username or "").strip() or split.username
     with transaction.atomic():
         source = Source.objects.select_for_update().filter(repository=repository).first()
         if source is not None and source.clone_url != url:
             fields |= {"forge_repository_id": "", "forge_full_name": "", "connected_at": None, "refs": []}
             if token is None and not _same_server(source.clone_url, address):
                 # A credential stays with the server it was given for; another one is never sent it.
-                fields["token"] = ""
+                fields |= {"token": "", "username": draft.username or ""}
         secret = new_secret() if source is None else None
         source = source or Source(repository=repository, webhook_secret=secret or "")
         for name, value in fields.items():
@@ -150,6 +152,14 @@ def record_contact(source: Source, *, forge_id: str = "", full_name: str = "", d
     Source.objects.filter(pk=source.pk, connected_at=None).update(connected_at=now)
     if default_branch:
         Source.objects.filter(pk=source.pk, default_branch="").update(default_branch=default_branch[:255])
+
+
+def _branch(name: str) -> str:
+    """The name of a default branch as it is stored, "" for none. Raises Refused for what Git does not allow."""
+    bare = bare_name("branch", name.strip())
+    if bare and (wrong := name_problem(bare)):
+        raise Refused(f"{quoted(bare)} cannot be the name of the default branch: {wrong}.")
+    return bare
 
 
 def _change(source: Source, **fields: Any) -> None:

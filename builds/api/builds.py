@@ -11,9 +11,9 @@ from accounts.models import Role
 from builds.actions import cancel_build, retry_build, trigger_builds
 from builds.api.schemas import BuildOut, LinesOut, Page, TriggerIn
 from builds.api.shapes import builds_out
-from builds.core.refnames import name_problem, quoted
+from builds.core.refnames import bare_name, name_problem, quoted
 from builds.core.rules import Ref
-from builds.models import Build
+from builds.models import Build, Source
 from builds.views.build_lookup import log_of
 from builds.views.lookup import find_repository, find_source, person
 from lib.paging import USUAL, page
@@ -35,10 +35,7 @@ def trigger(request: HttpRequest, namespace: str, name: str, body: TriggerIn) ->
     source = find_source(repository)
     if source is None:
         raise Refused(f"{namespace}/{name} has no source yet, so there is nothing to build. Link one first.")
-    if wrong := name_problem(body.ref):
-        kind = body.ref_type.replace("_", " ")
-        raise Refused(f"{quoted(body.ref)} cannot be the name of a {kind}: {wrong}.")
-    made = trigger_builds(person(request), source, Ref(body.ref_type, body.ref), body.commit.strip().lower())
+    made = trigger_builds(person(request), source, _asked(body, source), (body.commit or "").strip().lower())
     return Status(201, {"builds": builds_out(Build.objects.for_page().filter(pk__in=[build.pk for build in made]))})
 
 
@@ -101,6 +98,18 @@ def retry(request: HttpRequest, build_id: int) -> Any:
     """Try again: one more attempt of a build that did not succeed, or a new build where it did."""
     build = retry_build(person(request), _find(request, build_id, role=Role.WRITE))
     return Status(202, builds_out([Build.objects.for_page().get(pk=build.pk)])[0])
+
+
+def _asked(body: TriggerIn, source: Source) -> Ref:
+    """The ref by its bare name; without one the default branch."""
+    name = bare_name(body.ref_type, body.ref.strip())
+    if not name and body.ref_type == "branch":
+        name = source.default_branch
+        if not name:
+            raise Refused("Name a branch: the default branch of this source is not known yet.")
+    if wrong := name_problem(name):
+        raise Refused(f"{quoted(name)} cannot be the name of a {body.ref_type.replace('_', ' ')}: {wrong}.")
+    return Ref(body.ref_type, name)
 
 
 def _find(request: HttpRequest, build_id: int, *, role: Role | None = None) -> Build:

@@ -69,12 +69,12 @@ def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any
     """
     repository = find_repository(request, namespace, name, role=Role.ADMIN)
     given = body.credential
-    credential = CredentialIn(token=given) if isinstance(given, str) else given
+    credential = CredentialIn(username="", token=given) if isinstance(given, str) else given
     draft = SourceDraft(
         forge=body.forge,
         clone_url=body.clone_url,
         default_branch=body.default_branch,
-        username=credential.username if credential else "",
+        username=credential.username if credential else None,
         token=credential.token if credential else None,
         submodules=body.submodules,
         keeps_git_dir=body.keeps_git_dir,

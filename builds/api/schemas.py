@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from ninja import Field, Schema
 
+from builds.core.rules import MAX_RULES
+
 RefType = Literal["branch", "tag", "pull_request"]
 
 
@@ -20,14 +22,14 @@ class RepositoryIn(Schema):
 class CredentialIn(Schema):
     """How Git logs in over https. `username` where the forge wants one beside the token."""
 
-    username: str = ""
-    token: str = ""
+    username: str = Field("", max_length=255)
+    token: str = Field("", max_length=10_000)
 
 
 class SourceIn(Schema):
     forge: Literal["github", "gitlab", "gitea", "bitbucket", "generic"]
-    clone_url: str
-    default_branch: str = ""
+    clone_url: str = Field(max_length=1000)
+    default_branch: str = Field("", max_length=255)
     credential: CredentialIn | str | None = None
     submodules: bool = True
     keeps_git_dir: bool = False
@@ -51,12 +53,12 @@ class RuleIn(Schema):
     id: int | None = None
     ref_type: RefType
     pattern: str
-    tags: list[str]
+    tags: list[str] = Field(max_length=50)
     dockerfile: str = "Dockerfile"
     context: str = "."
     target: str | None = ""
-    platforms: list[str] = []
-    build_args: dict[str, str] = {}
+    platforms: list[str] = Field([], max_length=50)
+    build_args: dict[str, str] = Field({}, max_length=200)
     autobuild: bool = True
     cache: bool = True
     supersedes_running: bool = False
@@ -70,12 +72,12 @@ class RuleOut(RuleIn):
 
 class RefIn(Schema):
     type: RefType
-    name: str
+    name: str = Field(max_length=1000)
 
 
 class RulesTestIn(Schema):
     refs: list[RefIn] = Field(max_length=500)
-    rules: list[RuleIn] | None = None
+    rules: list[RuleIn] | None = Field(None, max_length=MAX_RULES)
 
 
 class VerdictOut(Schema):
@@ -100,9 +102,11 @@ class RulesTestOut(Schema):
 
 
 class TriggerIn(Schema):
+    """`ref` "" is the default branch; `commit` is a whole hash or its first seven characters or more, or nothing."""
+
     ref_type: RefType = "branch"
-    ref: str
-    commit: str = ""
+    ref: str = ""
+    commit: str | None = ""
 
 
 class ErrorOut(Schema):

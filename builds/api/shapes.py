@@ -9,7 +9,6 @@ from django.conf import settings
 
 from builds.core.plan import Verdict
 from builds.core.rules import RuleSpec, describe_rule
-from builds.core.states import State
 from builds.live.steps import step_fields
 from builds.models import Build, BuildRule, Source, Step
 from builds.reading import sentences_of
@@ -89,7 +88,7 @@ def builds_out(builds: Iterable[Build]) -> list[dict[str, Any]]:
 
 
 def _build_out(build: Build, sentence: str, steps: list[Step]) -> dict[str, Any]:
-    put = build.tags if build.state == State.SUCCEEDED else [tag["name"] for tag in build.plan.get("tags", [])]
+    put = build.tags if build.is_final else [tag["name"] for tag in build.plan.get("tags", [])]
     return {
         "id": build.pk,
         "number": build.number,

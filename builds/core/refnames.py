@@ -59,6 +59,23 @@ def name_problem(name: str) -> str | None:
     return next((what for pattern, what in _FORBIDDEN if pattern.search(name)), None)
 
 
+_COMMIT = re.compile(r"[0-9a-f]{7,40}|[0-9a-f]{64}")
+
+
+def commit_problem(commit: str) -> str | None:
+    """Why `commit` cannot name a commit, as a sentence; None if it can. A tag or branch is a ref, not a commit."""
+    if not _COMMIT.fullmatch(commit):
+        return f"{quoted(commit)} is not a commit: write its hash, 7 to 40 characters of 0–9 and a–f, or leave it out."
+    if not commit.strip("0"):
+        return "A commit of zeros alone means that the ref was deleted: there is nothing to build."
+    return None
+
+
+def bare_name(ref_type: RefType, name: str) -> str:
+    """`refs/heads/main` of a branch as `main`, `refs/tags/v1` of a tag as `v1`; any other name as it is."""
+    return name.removeprefix(next((prefix for prefix, kind in _PREFIXES.items() if kind == ref_type), ""))
+
+
 def parse_ref(full: object) -> Ref | None:
     """`refs/heads/main` → branch `main`; None for whatever is no branch or tag (`explain_ref` then says why).
 

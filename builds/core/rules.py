@@ -13,10 +13,11 @@ from builds.core.tags import is_reserved, make_legal, why_illegal
 from builds.core.templates import BUILT_IN, Template, read_template, split_templates
 
 __all__ = [
-    "MAX_PATTERN", "Problem", "Ref", "RefType", "RuleClash", "RuleSpec", "check_rule", "check_rules", "describe_rule",
-    "rule_templates",
+    "MAX_PATTERN", "MAX_RULES", "Problem", "Ref", "RefType", "RuleClash", "RuleSpec", "check_rule", "check_rules",
+    "describe_rule", "rule_templates",
 ]  # fmt: skip
 
+MAX_RULES = 100
 MAX_TAGS = 20
 MAX_PLATFORMS = 16
 MAX_BUILD_ARGS = 100
