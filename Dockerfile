@@ -41,8 +41,10 @@ FROM packages AS program
 WORKDIR /app
 COPY --from=browser /app/node_modules node_modules
 COPY . .
-# Settings want a home; what they put there (a secret key) stays in this stage.
-RUN IMAGEYARD_HOME=/tmp/home /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
+# Settings want a home; what they put there (a secret key) stays in this stage. Where `staticfiles` is there, they take
+# it for the folder that static files are collected into and served from.
+RUN mkdir staticfiles \
+    && IMAGEYARD_HOME=/tmp/home /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
     && rm -rf node_modules static \
     && /venv/bin/python -m compileall -q .
 
