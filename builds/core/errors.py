@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from lib.storable import storable
+
 
 class ErrorKind(StrEnum):
     """Whose fault a failure is; `error.kind` in the API."""
@@ -37,7 +39,8 @@ class BuildError(Exception):
     ) -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = message
+        # A message quotes what strangers wrote.
+        self.message = storable(message)
         self.retryable = retryable
         self.step = step
         self.dockerfile_line = dockerfile_line

@@ -6,6 +6,8 @@ import binascii
 from datetime import datetime
 from typing import Any
 
+from lib.storable import storable
+
 _MAX_INT = 2**63 - 1
 
 
@@ -25,8 +27,8 @@ def dicts(value: Any) -> list[dict[str, Any]]:
 
 
 def text(value: Any) -> str:
-    """Text as a database can store it: PostgreSQL takes no NUL."""
-    return value.replace("\0", "�") if isinstance(value, str) else ""
+    """Text as a database can store it, else the empty text."""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def texts(value: Any) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ def blob(value: Any) -> bytes:
 
 def blob_text(value: Any) -> str:
     """Base64 of text that should be UTF-8."""
-    return blob(value).decode("utf-8", "replace").replace("\0", "�")
+    return storable(blob(value).decode("utf-8", "replace"))
 
 
 def moment(value: Any) -> datetime | None:

@@ -27,6 +27,7 @@ from builds.core.progress_events import (
     read_warning,
 )
 from builds.core.progress_steps import Step, StepBook, StepState
+from lib.storable import storable
 
 __all__ = [
     "BuildWarning",
@@ -141,7 +142,7 @@ class ProgressParser:
             half = _TAIL_LINE_BYTES // 2
             line = line[:half] + " … ".encode() + line[-half:]
         if line:
-            self._tail.append(line.decode("utf-8", "replace").replace("\0", "�"))
+            self._tail.append(storable(line.decode("utf-8", "replace")))
 
     def _record(self, record: dict[str, Any], events: list[Event]) -> None:
         if "vertexes" in record:

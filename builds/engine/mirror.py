@@ -22,6 +22,7 @@ from builds.core.errors import BuildError, Stopped
 from builds.core.gitfailure import commit_gone, is_broken_mirror, is_missing_object, is_missing_ref, too_slow
 from builds.engine.gitcommand import GitFailed, GuardedGit
 from builds.engine.workspace import remove
+from lib.storable import storable
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 
@@ -162,7 +163,7 @@ class Mirror:
             if is_broken_mirror(failed.stderr):
                 raise
             return None
-        parts = out.decode("utf-8", "replace").split("\0", 3)
+        parts = [storable(part) for part in out.decode("utf-8", "replace").split("\0", 3)]
         return Found(parts[0], parts[1], parts[2], parts[3].strip()) if len(parts) == 4 else None  # noqa: PLR2004
 
     def relation(self, candidate: str, holder: str) -> Relation:

@@ -15,6 +15,7 @@ from builds.core.errors import BuildError, ErrorKind
 from builds.core.gitfailure import source_error
 from builds.engine.gitenv import Remote
 from builds.engine.worktree import Listing
+from lib.storable import storable
 
 MAX_DEPTH = 8
 MAX_COUNT = 200
@@ -36,7 +37,7 @@ def submodules_of(remote: Remote, listing: Listing, warn: Callable[[str], None])
     found = []
     for path, commit in sorted(listing.submodules.items()):
         if path not in listing.submodule_urls:
-            warn(f"The submodule folder `{path}` stays empty: `.gitmodules` has no address for it.")
+            warn(f"The submodule folder `{storable(path)}` stays empty: `.gitmodules` has no address for it.")
             continue
         found.append(Submodule(path, _remote(remote, listing.submodule_urls[path]), commit))
     return found

@@ -13,6 +13,7 @@ from builds.core.refnames import quoted
 from builds.engine.gitcommand import GitFailed, GuardedGit
 from builds.engine.mirror import TAGS, Found, Mirror
 from builds.engine.workspace import remove
+from lib.storable import storable
 
 _GITMODULES = b".gitmodules"
 _SUBMODULE = "160000"
@@ -142,7 +143,7 @@ def find_readme(tree: Path, listing: Listing) -> str:
     """The README at the root, "" for none; at most 256 KiB of it."""
     at_root = {path.lower(): path for path in listing.files if b"/" not in path}
     name = next((at_root[name.encode()] for name in _READMES if name.encode() in at_root), None)
-    return read_inside(tree, name, _README_BYTES).decode("utf-8", "replace") if name else ""
+    return storable(read_inside(tree, name, _README_BYTES).decode("utf-8", "replace")) if name else ""
 
 
 def read_inside(tree: Path, path: bytes, limit: int, sizes: range | None = None) -> bytes:

@@ -79,7 +79,7 @@ class BuildkitSteps:
             step = steps[index]
             row = self._logbook.row(index + self.offset, step.name)
             row.vertex, row.internal, row.cached = step.vertex, step.internal, step.cached
-            row.state, row.error = _STATES[step.state], step.error.replace("\0", "�")
+            row.state, row.error = _STATES[step.state], step.error
             row.started_at, row.finished_at, row.duration_s = step.started_at, step.finished_at, step.duration_s
             if row.finished_at:
                 self._logbook.finish(row)

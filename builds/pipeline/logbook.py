@@ -129,7 +129,7 @@ class Logbook:
         )
 
     def _open(self, index: int, name: str) -> Step:
-        row = Step(build_id=self._run.build_id, attempt=self._run.attempt, index=index, name=name.replace("\0", "�"))
+        row = Step(build_id=self._run.build_id, attempt=self._run.attempt, index=index, name=name)
         self._rows[index] = row
         return row
 

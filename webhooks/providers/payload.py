@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from lib.storable import storable
 from webhooks.providers.base import FormatError
 
 _BOM = b"\xef\xbb\xbf"
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def read_object(body: bytes, content_type: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _parse_leniently(body: bytes) -> Any:
 
 def text(value: Any, most: int = 255) -> str:
     """Text as a database can store it, cut to `most` characters; "" for anything else."""
-    return _UNSTORABLE.sub("\ufffd", value[:most]) if isinstance(value, str) else ""
+    return storable(value[:most]) if isinstance(value, str) else ""
 
 
 def identifier(value: Any) -> str:

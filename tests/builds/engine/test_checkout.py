@@ -367,6 +367,11 @@ def test_g04_it_warns_of_lfs_pointers(git_repo, local, checkouts):
     assert done.warnings[0].startswith("3 LFS pointer files are in the context instead of content")
 
 
+def test_b03_the_readme_is_text_that_every_database_takes(git_repo, local, checkouts):
+    git_repo.commit({"README.md": b"# Web\0\n\xff"})
+    assert checkouts(local).readme == "# Web\ufffd\n\ufffd"
+
+
 def test_the_readme_is_never_read_through_a_link(git_repo, local, checkouts):
     (git_repo.work / "README.md").unlink()
     (git_repo.work / "README.md").symlink_to("/etc/hostname")

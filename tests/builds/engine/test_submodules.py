@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from builds.core.errors import BuildError
 from builds.engine.git import Remote
 from builds.engine.submodules import place_of
-from tests.git_server import git, make_repo
+from tests.git_server import GIT_ENV, git, make_repo
 
 
 def add_submodule(repo, path: str, url: str, commit: str, *, mapped: bool = True) -> str:
@@ -179,3 +180,13 @@ def test_c06_no_token_is_in_a_tree_with_submodules(git_repo, library, git_http, 
     kept = b"".join(path.read_bytes() for path in checkouts.folder.rglob("*") if path.is_file())
     assert b"S3cretT0ken" not in kept
     assert (checkouts.tree / "lib/lib.txt").exists()
+
+
+def test_b03_a_submodule_whose_name_is_not_utf8_is_told_of_in_text_that_every_database_takes(
+    git_repo, library, local, checkouts
+):
+    entry = f"160000 {library.head()}\tl\udcffb\n".encode(errors="surrogateescape")
+    subprocess.run(["git", "update-index", "--index-info"], cwd=git_repo.work, input=entry, env=GIT_ENV, check=True)
+    git(git_repo.work, "commit", "-q", "-m", "submodule")
+    git_repo.push("main")
+    assert "`l\ufffdb` stays empty" in checkouts(local).warnings[0]
