@@ -25,7 +25,7 @@ _SENTENCES = {
 
 @sync_and_async_middleware
 def plain_answers(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Refuses addresses that hold a NUL, which PostgreSQL takes in no text, and tells the API's errors in one shape.
+    """Refuses addresses and cookies with a NUL, which PostgreSQL takes nowhere; tells the API's errors in one shape.
 
     Errors that arise outside the API's own code (an unknown address, a method that a call does not take, a fault) have
     pages for people; a program gets the problem document (RFC 9457) with the same status.
@@ -47,6 +47,8 @@ def plain_answers(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpR
 def _refused(request: HttpRequest) -> HttpResponse | None:
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         return problem(HTTPStatus.BAD_REQUEST, "The address holds a NUL character, which is part of no name here.")
+    if any("\0" in value for value in request.COOKIES.values()):  # an octal escape in a quoted value
+        return problem(HTTPStatus.BAD_REQUEST, "A cookie holds a NUL character, which none of Imageyard's does.")
     return None
 
 
@@ -63,5 +65,5 @@ def _told(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     for name in ("Allow", "WWW-Authenticate", "Retry-After"):
         if name in response:
             told[name] = response[name]
-    response.close()
+    # The other answer is not closed: that is told to Django as the end of the request, which then closes its database.
     return told
