@@ -8,7 +8,6 @@ from django.db import models
 
 from lib.crypto import decrypt, encrypt
 
-
 if TYPE_CHECKING:
     _Text = models.TextField[str, str]
 else:

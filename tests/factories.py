@@ -35,9 +35,7 @@ def make_repository(path: str = "acme/web", *, owner: User | None = None, **fiel
     if owner is not None:
         make_member(namespace, owner.username, Role.OWNER)
     found = Repository.objects.filter(namespace=namespace, name=name).first()
-    return found or Repository.objects.create(
-        namespace=namespace, name=name, registry=default_registry(), **fields
-    )
+    return found or Repository.objects.create(namespace=namespace, name=name, registry=default_registry(), **fields)
 
 
 def make_source(repository: Repository | None = None, **fields: Any) -> Source:
