@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from builds.actions import workers
+from builds.actions import lifecycle, workers
 
 log = structlog.get_logger(__name__)
 REPORT_S = 10.0
@@ -51,6 +51,7 @@ def _slot_starts(**_: Any) -> None:
 @worker_ready.connect
 def _worker_ready(**_: Any) -> None:
     workers.recover_host(socket.gethostname(), worker_name(), alive=_process_lives)
+    lifecycle.sweep(timezone.now())
     workers.report_worker(
         worker_name(), started_at=timezone.now(), draining_since=None, stopped_at=None, **_condition(check_builder=True)
     )

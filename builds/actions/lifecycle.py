@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -15,11 +16,15 @@ from builds.actions.runs import Run, record_event
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.states import FINAL, RUNNING, State
 from builds.models import Build, Step
+from lib.clock import database_now
 from lib.queue import enqueue
 from registry.actions import TagPut, record_tags
 
+log = structlog.get_logger(__name__)
 # Backoff after a fault that is not the user's: seconds before attempt 2, 3, …
 BACKOFF_S = (10, 60, 180)
+# The same after a worker was lost: that took its lease to be noticed, so the build has waited already.
+LOST_BACKOFF_S = (2, 20, 60)
 _REASON = 300  # what `Build.wait_reason` holds
 
 
@@ -41,6 +46,7 @@ def succeed(
                 tags=[put.name for put in puts if put.moved],
                 moves=[{"tag": put.name, "moved": put.moved, "sentence": put.sentence} for put in puts],
                 publication={},
+                superseded_by=None,
             )
         )
         if not changed:
@@ -57,8 +63,8 @@ def succeed(
     return True
 
 
-def fail(run: Run, error: BuildError) -> bool:
-    """End a run with a fault. One that may pass by itself is tried again with backoff; the rest is final.
+def fail(run: Run, error: BuildError, *, backoff_s: Sequence[float] = BACKOFF_S) -> bool:
+    """End a run with a fault. One that may pass by itself is tried again after a pause; the rest is final.
 
     False: the lease was lost, nothing changed.
     """
@@ -69,7 +75,7 @@ def fail(run: Run, error: BuildError) -> bool:
     if error.retryable and build.cancel_requested_at is not None:
         return stop(run)
     if error.retryable and failures < settings.MAX_ATTEMPTS:
-        wait = BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+        wait = backoff_s[min(failures, len(backoff_s)) - 1]
         again = f" It is tried again by itself (attempt {failures + 1} of {settings.MAX_ATTEMPTS})."
         reason = f"{_shortened(error.message, _REASON - len(again))}{again}"
         return _back_to_queue(run, reason, wait_s=wait, platform_failures=failures)
@@ -101,11 +107,13 @@ def sweep(now: datetime) -> int:
     """Take the builds of workers that disappeared away from them. Gives how many; running it twice is harmless."""
     swept = 0
     for build in Build.objects.filter(state__in=RUNNING, lease_until__lt=now):
-        run = Run(build.pk, build.attempt)
-        if not run.rows().filter(lease_until__lt=now).exists():
-            continue
-        _close_steps(run, now)
-        swept += stop(run) if build.cancel_requested_at else fail(run, _worker_lost(build))
+        run = Run(build.pk, build.attempt, lapsed=now)
+        try:
+            gone = fail(run, _worker_lost(build), backoff_s=LOST_BACKOFF_S)
+        except Exception:  # the loop's edge: one build that cannot be ended must not keep the others from it
+            log.exception("a lost build could not be taken away", build=build.pk)
+        else:
+            swept += gone
     return swept
 
 
@@ -118,18 +126,23 @@ def _worker_lost(build: Build) -> BuildError:
 def _back_to_queue(run: Run, reason: str, *, wait_s: float, **fields: Any) -> bool:
     now = timezone.now()
     with transaction.atomic():
-        changed = run.rows().update(
-            state=State.QUEUED,
-            lease_until=None,
-            worker="",
-            started_at=None,
-            deadline_at=None,
-            not_before=now + timedelta(seconds=wait_s),
-            wait_reason=_shortened(reason, _REASON),
-            **fields,
+        # Asked to stop at the last moment: it must not wait for another attempt first.
+        changed = (
+            run.rows()
+            .filter(cancel_requested_at=None)
+            .update(
+                state=State.QUEUED,
+                lease_until=None,
+                worker="",
+                started_at=None,
+                deadline_at=None,
+                not_before=database_now() + timedelta(seconds=wait_s),
+                wait_reason=_shortened(reason, _REASON),
+                **fields,
+            )
         )
         if not changed:
-            return False
+            return stop(run)
         _close_steps(run, now)
         record_event(run.build_id, "queued", run.attempt, reason=reason)
         enqueue("builds.archive_log", run.build_id, run.attempt)

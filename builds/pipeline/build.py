@@ -14,6 +14,7 @@ from builds.core.metadata import BuildFacts, read_metadata
 from builds.engine import buildx
 from builds.engine.buildx import BuildRequest, RegistryAuth
 from builds.engine.git import Checkout
+from builds.models import Step
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps
 from registry.models import Registry
@@ -77,7 +78,7 @@ def _request(job: Job, checkout: Checkout) -> BuildRequest:
         target=plan["target"],
         platforms=tuple(plan["platforms"]),
         build_args=dict(plan["build_args"]),
-        cache=plan["cache"],
+        cache=plan["cache"] or _was_built(job),
         image=f"{build.repository.image}:{build.build_tag}",
         labels=_labels(job, checkout),
         builder=settings.BUILDX_BUILDER,
@@ -85,6 +86,12 @@ def _request(job: Job, checkout: Checkout) -> BuildRequest:
         registry_auths=_auths(build.repository.registry),
         insecure=build.repository.registry.scheme == Registry.Scheme.HTTP,
     )
+
+
+def _was_built(job: Job) -> bool:
+    """Whether an earlier attempt came as far as the push: only that is repeated then, also for a rule without cache."""
+    earlier = Step.objects.filter(build=job.build, attempt__lt=job.run.attempt, started_at__isnull=False)
+    return earlier.filter(name__startswith="exporting to image").exists()
 
 
 def _labels(job: Job, checkout: Checkout) -> dict[str, str]:

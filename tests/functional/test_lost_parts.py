@@ -187,11 +187,13 @@ PRINTING = "RUN i=0; while [ $i -lt 160 ]; do echo line $i; i=$((i+1)); sleep 0.
 def test_5_no_line_is_lost_when_redis_is_killed_in_the_middle(fragile: Fragile, base_image: str):
     """5. No log byte is lost or reordered within a step, whatever the viewer, Redis or the web process does."""
     yard = fragile.yard
-    linked = yard.link("lost/redis")
+    linked, late = yard.link("lost/redis"), yard.link("lost/late")
     build = linked.start({"Dockerfile": fresh(base_image, PRINTING)})
     follower = Follower(yard, build["id"])
     follower.wait_line("line 30")
     kill_redis(fragile.redis)
+    # A push is taken all the same; that it came is in the database.
+    pushed = late.start({"Dockerfile": fresh(base_image)})
     follower.wait_line("line 70")
     start_redis(fragile.redis)
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
@@ -199,6 +201,7 @@ def test_5_no_line_is_lost_when_redis_is_killed_in_the_middle(fragile: Fragile, 
     follower.wait()
     assert follower.is_the_stored_log()
     assert_printed(yard, build)
+    assert yard.wait(pushed["id"], timeout_s=PATIENCE_S)["state"] == "succeeded"
     # Bells and wake-ups work again, for a build that comes now.
     assert linked.build({"a": "b"}, timeout_s=PATIENCE_S)["state"] == "succeeded"
 

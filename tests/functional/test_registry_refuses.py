@@ -75,6 +75,17 @@ def test_x04_only_the_push_is_repeated(yard: Yard, fake, link):
     assert fake.state.count("PUT", "busy/app/manifests/build-1") == 5
 
 
+def test_x04_a_retry_after_a_refusal_pushes_and_builds_nothing_again(yard: Yard, fake, link):
+    fake.state.put_faults["build-1"] = [403]
+    rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest"], "cache": False}]
+    _, build = link("mended/app", rules=rules)
+    assert yard.wait(build["id"])["error"]["kind"] == "registry"
+    yard.send("POST", f"/builds/{build['id']}/retry", status=202)
+    build = yard.wait(build["id"])
+    assert (build["state"], build["attempt"]) == ("succeeded", 2), build["sentence"]
+    assert [yard.log(build["id"], attempt=n).count(b"ran: once\n") for n in (1, 2)] == [1, 0]
+
+
 def test_7_a_refusal_between_two_tags_leaves_none(yard: Yard, fake, link):
     """7. All tags of a build appear together or none does."""
     fake.state.refuse_tags.add("b")
