@@ -11,13 +11,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import F
-from django.utils import timezone
 
 from builds.actions.claim import queued_in_order
 from builds.core.rules import RuleSpec
 from builds.core.states import RUNNING, State
 from builds.core.waiting import Waiting, waiting_sentence
 from builds.models import Build, Source, Step, Worker
+from lib.clock import database_now
 
 SAMPLE = 10
 
@@ -98,7 +98,7 @@ class QueueEntry:
 
 def queue() -> list[QueueEntry]:
     """Every waiting build in the order in which it will start. A handful of queries, however long the queue."""
-    now = timezone.now()
+    now = database_now()
     waiting = list(queued_in_order().for_page())
     running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
     workers = list(Worker.objects.alive(now).filter(draining_since=None))

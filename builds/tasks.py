@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from celery import shared_task
-from django.utils import timezone
 
 from builds.worker import worker_name
+from lib.clock import database_now
 
 # The engine is needed by workers alone: web and beat know these names without loading it.
 
@@ -23,7 +23,7 @@ def tick() -> None:
     """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
     from builds.actions.upkeep import ring_for_due, sweep_all
 
-    now = timezone.now()
+    now = database_now()
     sweep_all(now)
     ring_for_due(now)
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -73,12 +72,12 @@ def _registry() -> str:
 
 
 def _worker() -> str:
-    alive = Worker.objects.alive(timezone.now()).filter(draining_since=None)
+    alive = Worker.objects.alive().filter(draining_since=None)
     return OK if alive.exists() else "No worker has reported within the last 35 s."
 
 
 def _builder() -> str:
-    faults = list(Worker.objects.alive(timezone.now()).values_list("builder_fault", flat=True))
+    faults = list(Worker.objects.alive().values_list("builder_fault", flat=True))
     if not faults:
         return "No worker is there to say."
     return OK if "" in faults else faults[0]

@@ -9,12 +9,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from builds.actions.runs import Run, record_event
 from builds.core.states import RUNNING, State
 from builds.models import Build
 from builds.models.build import BuildQuerySet
+from lib.clock import database_now
 
 # Claims wait for each other (on SQLite every writer does), so that two slots cannot each see the other's repository
 # idle. A claim takes milliseconds; SKIP LOCKED would let both through, since the limit is a count over other rows.
@@ -60,11 +60,11 @@ def claim_next(worker: str, *, slots: int | None = None) -> Run | None:
     The claim raises `attempt`, so that every write of an earlier attempt counts for nothing from now on.
     """
     # Most doorbells ring for a build that somebody took already: look before waiting for the lock.
-    if not Build.objects.filter(state=State.QUEUED, not_before__lte=timezone.now()).exists():
+    if not Build.objects.filter(state=State.QUEUED, not_before__lte=database_now()).exists():
         return None
     with transaction.atomic():
         _wait_for_turn()
-        now = timezone.now()
+        now = database_now()
         if slots is not None and Build.objects.filter(worker=worker, state__in=RUNNING).count() >= slots:
             return None
         build = in_order(now).first()

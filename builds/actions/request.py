@@ -21,6 +21,7 @@ from builds.core.refnames import commit_problem
 from builds.core.rules import Ref, describe_rule
 from builds.core.states import FINAL, State, can_retry
 from builds.models import Build, BuildRule, BuildSequence, Source
+from lib.clock import database_now
 from lib.queue import enqueue
 from lib.refusal import Refused
 
@@ -65,7 +66,9 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
     return builds
 
 
-def _request_one(source: Source, rule: BuildRule, ref: Ref, commit: str, verdict: Verdict, order: Order) -> Build:
+def _request_one(
+    source: Source, rule: BuildRule, ref: Ref, commit: str, verdict: Verdict, order: Order, *, again: bool = False
+) -> Build:
     same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
     if commit and (known := same.filter(cancel_requested_at=None).first()):
         # A person who asks for what a push asked for already does not wait behind other pushes.
@@ -92,11 +95,17 @@ def _request_one(source: Source, rule: BuildRule, ref: Ref, commit: str, verdict
                 cause_detail=order.detail[:300],
                 delivery_id=order.delivery_id,
                 priority=order.priority,
+                not_before=database_now(),
                 timeout_s=rule.timeout_s or settings.BUILD_TIMEOUT_S,
             )
     except IntegrityError:
         # Two deliveries of one push at the same moment: the other one was first.
-        return same.filter(cause=Build.Cause.PUSH).get()
+        twin = same.filter(cause=Build.Cause.PUSH, cancel_requested_at=None).first()
+        if twin is None:  # it ended between the two looks: ask again, unless the fault was another one
+            if again:
+                raise
+            return _request_one(source, rule, ref, commit, verdict, order, again=True)
+        return twin
     record_event(build.pk, "queued")
     supersede_older(build, rule)
     enqueue("builds.run_next", expires_s=60)
@@ -164,7 +173,7 @@ def retry_build(actor: User, build: Build) -> Build:
             changed = Build.objects.filter(pk=build.pk, state__in=FINAL - {State.SUCCEEDED}).update(
                 state=State.QUEUED,
                 queued_at=timezone.now(),
-                not_before=timezone.now(),
+                not_before=database_now(),
                 wait_reason=f"tried again by {actor.get_username()}",
                 priority=Build.Priority.MANUAL,
                 platform_failures=0,

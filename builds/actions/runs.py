@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from builds import live
 from builds.core.states import RUNNING, State
 from builds.models import Build, BuildEvent
+from lib.clock import database_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,13 @@ class Run:
 
     build_id: int
     attempt: int
+    # Set for whoever takes a run away: only while its lease is over since then, a heartbeat in between saves it.
+    lapsed: datetime | None = field(default=None, compare=False)
 
     def rows(self) -> Any:
         """The build's row as long as this run holds its lease; no row otherwise."""
-        return Build.objects.filter(pk=self.build_id, attempt=self.attempt, state__in=RUNNING)
+        rows = Build.objects.filter(pk=self.build_id, attempt=self.attempt, state__in=RUNNING)
+        return rows if self.lapsed is None else rows.filter(lease_until__lt=self.lapsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Lease:
 
 def renew_lease(run: Run) -> Lease:
     """Say that the run is alive. One conditional update; a lost lease is a normal answer."""
-    until = timezone.now() + timedelta(seconds=settings.LEASE_S)
+    until = database_now() + timedelta(seconds=settings.LEASE_S)
     if not run.rows().update(lease_until=until):
         return Lease(held=False)
     asked = run.rows().values_list("cancel_requested_at", flat=True).first()

@@ -11,12 +11,13 @@ from django.utils import timezone
 from builds import live
 from builds.core.states import RUNNING
 from builds.models import Build, Worker
+from lib.clock import database_now
 from lib.queue import enqueue
 
 
 def report_worker(name: str, **fields: Any) -> None:
     """The worker says that it is alive, and how its builder and disk are."""
-    Worker.objects.update_or_create(name=name, defaults={"seen_at": timezone.now(), **fields})
+    Worker.objects.update_or_create(name=name, defaults={"seen_at": database_now(), **fields})
 
 
 def drain_worker(name: str) -> None:
@@ -51,4 +52,4 @@ def recover_host(host: str, me: str, *, alive: Callable[[int], bool]) -> None:
         pid = worker.name.rpartition("-")[2]
         if worker.name == me or (pid.isdigit() and not alive(int(pid))):
             Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
-            Build.objects.filter(worker=worker.name, state__in=RUNNING).update(lease_until=timezone.now())
+            Build.objects.filter(worker=worker.name, state__in=RUNNING).update(lease_until=database_now())

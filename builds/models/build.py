@@ -17,6 +17,14 @@ from registry.models import Repository
 STATES = [(state.value, state.value) for state in State]
 
 
+# A worker died while it put the tags: some may have moved, and only another attempt can make it all or none.
+HALF_PUBLISHED = Q(publication__has_key="tags")
+
+
+def is_half_published(build: Build) -> bool:
+    return "tags" in build.publication
+
+
 class BuildSequence(models.Model):
     """The last build number of a repository; numbers are never used twice, even when builds are deleted."""
 
@@ -108,7 +116,7 @@ class Build(models.Model):
 
     tags = models.JSONField(default=list, editable=False, help_text="Names that were put, build tag first.")
     moves = models.JSONField(default=list, editable=False, help_text="[{tag, moved, sentence}] of the publication.")
-    publication = models.JSONField(default=dict, editable=False, help_text="Decided and not yet carried out.")
+    publication = models.JSONField(default=dict, editable=False, help_text="{digest, tags?}: begun, not finished.")
     digest = models.CharField(max_length=128, blank=True, db_index=True)
     size_bytes = models.BigIntegerField(null=True, blank=True)
     base_images = models.JSONField(default=list, editable=False, help_text="[{name, digest, platform}]")
@@ -128,7 +136,7 @@ class Build(models.Model):
             # One push makes one build, however often and under however many ids it is delivered (field case W09).
             models.UniqueConstraint(
                 fields=["rule", "ref_type", "ref", "commit"],
-                condition=Q(cause="push", state__in=sorted(ACTIVE)) & ~Q(commit=""),
+                condition=Q(cause="push", state__in=sorted(ACTIVE), cancel_requested_at=None) & ~Q(commit=""),
                 name="one_active_build_per_pushed_commit",
             ),
         ]

@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils import timezone
 
+from lib.clock import database_now
+
 # A worker reports every 10 s.
 ALIVE = timedelta(seconds=35)
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
-    def alive(self, now: datetime) -> WorkerQuerySet:
-        return self.filter(seen_at__gt=now - ALIVE, stopped_at=None)
+    def alive(self, now: datetime | None = None) -> WorkerQuerySet:
+        """Those that reported lately, by the database's clock."""
+        return self.filter(seen_at__gt=(now or database_now()) - ALIVE, stopped_at=None)
 
 
 class Worker(models.Model):

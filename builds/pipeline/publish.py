@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.db import transaction
+
 from builds.actions import lifecycle
 from builds.actions.runs import renew_lease
 from builds.core.errors import BuildError, ErrorKind, Stopped
@@ -12,7 +16,7 @@ from builds.engine.git import Checkout
 from builds.models import Build
 from builds.pipeline.checkout import commit_relation
 from builds.pipeline.job import Job
-from registry.actions import TagPut, publish_lock
+from registry.actions import PublishLock, TagPut, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
 
@@ -22,35 +26,38 @@ SIZE_WAIT_S = 10.0
 
 def open_client(registry: Registry, job: Job) -> RegistryClient:
     """A client that logs in as the registry's account, and that a stopped run does not keep waiting."""
-
-    def wait(seconds: float) -> None:
-        job.stop.wait(seconds)
-        job.stop.check()
-
-    return RegistryClient(registry.host, registry.scheme, registry.username, registry.password, wait=wait)
+    return RegistryClient(
+        registry.host, registry.scheme, registry.username, registry.password, wait=partial(_wait, job)
+    )
 
 
-def publish(job: Job, checkout: Checkout) -> None:
+def _wait(job: Job, seconds: float) -> None:
+    job.stop.wait(seconds)
+    job.stop.check()
+
+
+def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
     """Put the pushed image under its tags. After a crash the next attempt comes here again, which is harmless.
 
-    Raises BuildError for a registry that refuses.
+    `resumes`: an earlier attempt pushed the image. Raises BuildError for a registry that refuses.
     """
     build = job.build
     with open_client(build.repository.registry, job) as client:
         try:
-            with publish_lock(build.repository_id):
-                _publish(job, checkout, client)
+            with publish_lock(build.repository_id, wait=partial(_wait, job)) as lock:
+                _publish(job, checkout, client, lock)
         except RegistryError as error:
+            # The image of an earlier attempt is gone: let the next one build it.
+            is_lost = error.kind is RegistryErrorKind.NOT_FOUND and resumes
             if error.kind is RegistryErrorKind.NOT_FOUND:
-                # The image of an earlier attempt is gone: let the next one build it.
                 job.note(publication={}, digest="")
-            raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable) from error
+            raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable or is_lost) from error
         except TimeoutError as error:
             message = "Another build of this repository holds the right to move tags and does not end."
             raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
 
 
-def _publish(job: Job, checkout: Checkout, client: RegistryClient) -> None:
+def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: PublishLock) -> None:
     """Under the lock: put, then write down. The log is complete before the build says that it is over."""
     build = job.build
     path = build.repository.path
@@ -59,23 +66,39 @@ def _publish(job: Job, checkout: Checkout, client: RegistryClient) -> None:
         job.note(digest=manifest.digest, publication={"digest": manifest.digest})
         puts = decide(job, checkout, tags_of(build))
         _check_fence(job)
+        _hold(lock)
         _put(job, client, manifest, puts)
         for put in puts:
             say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
     size = _size(client, path, manifest)
     job.logbook.close()
-    done = lifecycle.succeed(
-        job.run, build, puts, digest=manifest.digest, media_type=manifest.media_type, size_bytes=size
-    )
+    with transaction.atomic():
+        _hold(lock)
+        done = lifecycle.succeed(
+            job.run, build, puts, digest=manifest.digest, media_type=manifest.media_type, size_bytes=size
+        )
     if not done:
         raise Stopped("lost")
+
+
+def _hold(lock: PublishLock) -> None:
+    if not lock.renew():
+        message = "Another build of this repository took over the right to move tags, because this one took so long."
+        raise BuildError(ErrorKind.PLATFORM, message, retryable=True)
 
 
 def _put(job: Job, client: RegistryClient, manifest: Manifest, puts: list[TagPut]) -> None:
     build = job.build
     moving = [put.name for put in puts if put.moved and put.name != build.build_tag]
-    outcome = put_tags(client, build.repository.path, manifest, moving, _previous(build, moving))
+    # From here on only another attempt can make it all or none, should this worker die.
+    job.note(publication={"digest": manifest.digest, "tags": moving})
+    try:
+        outcome = put_tags(client, build.repository.path, manifest, moving, _previous(build, moving))
+    except Stopped:
+        job.note(publication={"digest": manifest.digest})
+        raise
     if outcome.error is not None:
+        job.note(publication={"digest": manifest.digest, **({"tags": list(outcome.stuck)} if outcome.stuck else {})})
         retryable = isinstance(outcome.error, RegistryError) and outcome.error.retryable
         raise BuildError(ErrorKind.REGISTRY, outcome.sentence, retryable=retryable)
 

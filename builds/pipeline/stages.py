@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.utils import timezone
 
 from builds.actions import lifecycle
 from builds.actions.runs import Run
@@ -31,15 +30,19 @@ _MINUTE_S = 60
 
 def carry_out(run: Run, worker: str) -> None:
     """Carry out one claimed run to its end. Nothing but a bug raises; even that ends the build with a sentence."""
-    build = Build.objects.for_page().get(pk=run.build_id)
+    build = Build.objects.for_page().filter(pk=run.build_id).first()
+    if build is None:
+        return  # deleted with its repository a moment ago
     stop = StopFlag()
-    left_s = max(1.0, (build.deadline_at - timezone.now()).total_seconds()) if build.deadline_at else build.timeout_s
+    left_s = float(build.timeout_s)  # from now on: it was claimed a moment ago, by another clock than this host's
     work_dir = Path(settings.WORK_DIR) / f"{build.pk}.{run.attempt}"
     logbook = Logbook(build, run)
     job = Job(build, run, stop, logbook, work_dir, timeout_s=left_s)
     with watched(run, worker, stop, timeout_s=left_s):
         try:
             _end(job, _outcome(job))
+        except Exception:  # its build is gone, or the database is: the sweep ends what is left, and the next one starts
+            log.exception("a run could not write its end down", build=build.pk, attempt=run.attempt)
         finally:
             shutil.rmtree(work_dir, ignore_errors=True)
 
@@ -58,16 +61,16 @@ def _outcome(job: Job) -> Stopped | BuildError | None:
 
 def _go(job: Job) -> None:
     _check_disk()
+    shutil.rmtree(job.work_dir, ignore_errors=True)  # of another database's build of this number
     job.work_dir.mkdir(parents=True, mode=0o700)
     checkout = check_out(job)
-    if not job.build.publication:
-        job.advance(State.BUILDING)
+    job.advance(State.BUILDING)
+    # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
+    resumes = bool(job.build.publication)
+    if not resumes:
         build_image(job, checkout)
-    else:
-        # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
-        job.advance(State.BUILDING)
     job.advance(State.PUBLISHING)
-    publish(job, checkout)
+    publish(job, checkout, resumes=resumes)
 
 
 def _check_disk() -> None:

@@ -17,6 +17,8 @@ from builds.engine.stopflag import StopFlag
 
 log = structlog.get_logger(__name__)
 LOOK_S = 1.0
+# Longer than the log's writer waits for a database, and a registry for tags that are taken back.
+ENDING_S = 300.0
 
 
 @contextmanager
@@ -67,7 +69,12 @@ def _watch(run: Run, worker: str, stop: StopFlag, timeout_s: float, over: thread
 
 def _keep_alive(run: Run, over: threading.Event) -> None:
     """The flag is raised and the run is ending: hold the lease until it has written its end."""
+    give_up = time.monotonic() + ENDING_S
     while not over.wait(settings.LEASE_S / 4):
+        if time.monotonic() > give_up:
+            # Whatever it hangs in, the build must not hang with it: the sweep takes it away.
+            log.error("a run that was told to stop does not end", build=run.build_id, attempt=run.attempt)
+            return
         try:
             if not renew_lease(run).held:
                 return

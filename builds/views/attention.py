@@ -9,7 +9,6 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
-from django.utils import timezone
 
 from builds.core.states import FINAL, State
 from builds.models import Build, Worker
@@ -38,9 +37,8 @@ def notices_for(user: Any) -> list[Notice]:
 
 
 def _workers() -> Iterator[Notice]:
-    now = timezone.now()
     queue = reverse("queue")
-    alive = list(Worker.objects.alive(now))
+    alive = list(Worker.objects.alive())
     if not alive:
         text = "Builds wait until one is. `make up` starts one; with compose it is the service `worker`."
         yield Notice("bad", "plug-connected-x", "No worker is connected", text, queue)

@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from builds.core.states import RUNNING
@@ -92,7 +91,6 @@ def _summary(waiting: int, busy: int, slots: int, workers: int) -> str:
 
 
 def _cards(visible: set[int]) -> list[WorkerCard]:
-    now = timezone.now()
     running: dict[str, list[RunningRow]] = defaultdict(list)
     builds = list(Build.objects.filter(state__in=RUNNING).for_page().order_by("started_at", "pk"))
     steps = _steps_now(builds)
@@ -101,7 +99,7 @@ def _cards(visible: set[int]) -> list[WorkerCard]:
         running[build.worker].append(row)
     cards = [
         WorkerCard(worker.host, worker, tuple(running.pop(worker.name, ())), _says(worker))
-        for worker in Worker.objects.alive(now)
+        for worker in Worker.objects.alive()
     ]
     lost = [WorkerCard(name or "no worker", None, tuple(rows), _LOST) for name, rows in sorted(running.items())]
     return [*cards, *lost]
