@@ -12,7 +12,7 @@ import pytest
 
 from imageyard.base_image import push_busybox
 from tests.compose.images import make_standins
-from tests.compose.stack import Stack, make_stack
+from tests.compose.stack import IMAGE, Stack, make_stack
 from tests.real_parts import TEST_HOME
 from tests.yard import Linked, Yard
 
@@ -24,7 +24,9 @@ def stack(docker_host: str) -> Iterator[Stack]:
         exits.enter_context(way_out(TEST_HOME / "docker/daemon.json"))
         make_standins(docker_host)
         stack = exits.enter_context(make_stack(docker_host))
-        stack.compose("up", "-d", "--build", "--wait", timeout_s=900)
+        # As on a machine that never saw it: the image is made by `up` itself, from layers that the engine has kept.
+        subprocess.run(["docker", "image", "rm", "--force", IMAGE], env=stack.environ, capture_output=True, check=False)
+        stack.compose("up", "-d", "--wait", timeout_s=900)
         push_busybox(docker_host, f"{stack.registry}/library/busybox:1")
         yield stack
 

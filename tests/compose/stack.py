@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from imageyard.supervisor.ports import free_port
-from tests.compose.images import CHECKOUT, mirror
+from tests.compose.images import CHECKOUT, docker, mirror
 
 # Every run's project is called so; the image is kept between runs, for the layers in it.
 PROJECT = "iy-compose"
@@ -51,9 +51,10 @@ class Stack:
 
     def container(self, service: str) -> dict[str, Any]:
         """What `docker inspect` says."""
-        name = self.compose("ps", "-aq", service).split()[0]
-        look = ["docker", "inspect", name]
-        return dict(json.loads(subprocess.run(look, env=self.environ, capture_output=True, check=True).stdout)[0])
+        return dict(json.loads(self.docker("inspect", self.compose("ps", "-aq", service).split()[0]))[0])
+
+    def docker(self, *arguments: str) -> str:
+        return docker(self.environ["DOCKER_HOST"], *arguments).strip()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from registry.core.manifest import ACCEPT
-from tests.compose.stack import Stack
+from tests.compose.stack import IMAGE, Stack
 from tests.yard import Linked, Yard
 
 pytestmark = [pytest.mark.engine, pytest.mark.compose, pytest.mark.timeout(900)]
@@ -77,16 +77,30 @@ def test_only_the_builder_is_privileged_and_nobody_has_the_socket_of_the_host(st
 
 def test_what_a_dockerfile_runs_cannot_reach_the_registry(stack: Stack, linked: Linked):
     address = stack.exec("builder", "getent", "hosts", "registry").split()[0]
-    command = f"wget -T 3 -q -O - http://{address}:5000/v2/_catalog && echo reached || echo closed"
+    command = f"nc -w 3 {address} 5000 -e echo && echo reached || echo closed"
     dockerfile = f"FROM {stack.registry}/library/busybox:1\nRUN : {uuid4().hex} && {command}\n"
     build = linked.build({"Dockerfile": dockerfile}, timeout_s=120)
     assert build["state"] == "succeeded", build["error"]
     assert b"\nclosed\n" in linked.yard.log(build["id"])
 
 
+def test_the_builder_follows_a_registry_with_a_new_address(stack: Stack, linked: Linked):
+    network, registry = f"{stack.project}_images", stack.container("registry")["Id"]
+    before = stack.exec("builder", "getent", "hosts", "registry").split()[0]
+    stack.docker("network", "disconnect", network, registry)
+    filler = stack.docker("run", "-d", "--network", network, "--entrypoint", "sleep", IMAGE, "300")
+    stack.docker("network", "connect", "--alias", "registry", network, registry)
+    try:
+        assert stack.exec("builder", "getent", "hosts", "registry").split()[0] != before
+        build = linked.build(files(stack), timeout_s=120)
+        assert build["state"] == "succeeded", build["error"]
+    finally:
+        stack.docker("rm", "--force", filler)
+
+
 def test_a_worker_that_is_restarted_hands_its_build_back(stack: Stack, yard: Yard, linked: Linked):
     image = f"{stack.registry}/library/busybox:1"
-    dockerfile = f"FROM {image}\nRUN : {uuid4().hex} && echo begun && sleep 25\n"
+    dockerfile = f"FROM {image}\nRUN : {uuid4().hex} && echo begun && sleep 10\n"
     build = linked.start({"Dockerfile": dockerfile})
     yard.wait_log(build["id"], b"begun", timeout_s=90)
     stack.compose("restart", "--timeout", "0", "worker")
