@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F
+from django.utils import timezone
+from django.utils.timezone import localtime
 
 from builds.actions.claim import queued_in_order
 from builds.core.rules import RuleSpec
@@ -58,7 +60,7 @@ def _told(build: Build) -> str:
     if state is State.QUEUED:
         return build.wait_reason or "Waiting for a worker."
     if state in _UNDER_WAY:
-        return _stopping(build) or _UNDER_WAY[state]
+        return _lost(build) or _stopping(build) or _UNDER_WAY[state]
     if state is State.SUCCEEDED:
         return _succeeded(build)
     if state is State.FAILED:
@@ -72,6 +74,17 @@ def _given_up(build: Build) -> str:
         return f"Cancelled by {build.cancelled_by or 'somebody'}.{why}"
     by = build.superseded_by
     return f"Superseded by build #{by.number} of a newer push." if by else "Superseded by a newer push."
+
+
+def _lost(build: Build) -> str:
+    """For a build whose worker is silent for longer than a sweep would leave it: there is no worker to sweep."""
+    if build.lease_until is None or timezone.now() - build.lease_until < timedelta(seconds=settings.LEASE_S):
+        return ""
+    since = localtime(build.lease_until) - timedelta(seconds=settings.LEASE_S)
+    return (
+        f"The worker that ran this build disappeared at {since:%H:%M} ({since.tzname()}), and no other one is there. "
+        "It starts again by itself when a worker is."
+    )
 
 
 def _stopping(build: Build) -> str:
@@ -101,11 +114,17 @@ def queue() -> list[QueueEntry]:
     now = database_now()
     waiting = list(queued_in_order().for_page())
     running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
-    workers = list(Worker.objects.alive(now).filter(draining_since=None))
-    slots = sum(worker.slots for worker in workers)
+    workers = list(Worker.objects.alive(now))
+    slots = sum(worker.slots for worker in workers if worker.takes_builds)
     usual = usual_seconds()
     view = _View(
-        now, {row["repository_id"]: row["number"] for row in running}, len(workers), slots, len(running), usual
+        now,
+        {row["repository_id"]: row["number"] for row in running},
+        len(workers),
+        slots,
+        len(running),
+        usual,
+        "" if slots else _why_none_takes_builds(workers),
     )
     ahead_of: Counter[int] = Counter()
     entries = []
@@ -113,6 +132,16 @@ def queue() -> list[QueueEntry]:
         entries.append(view.entry(build, position, ahead_of[build.repository_id]))
         ahead_of[build.repository_id] += 1
     return entries
+
+
+def _why_none_takes_builds(workers: Sequence[Worker]) -> str:
+    faults = [worker for worker in workers if worker.builder_fault and not worker.draining_since]
+    if faults:
+        return (
+            f"No worker can build just now. {faults[0].host}: {faults[0].builder_fault} Whoever runs Imageyard mends "
+            "that; then it starts by itself."
+        )
+    return "Every worker is being shut down. It starts when one is back." if workers else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +152,7 @@ class _View:
     slots: int
     busy: int
     usual_s: float | None
+    blocked: str
 
     def entry(self, build: Any, position: int, ahead_here: int) -> QueueEntry:
         pause = (build.not_before - self.now).total_seconds()
@@ -140,6 +170,7 @@ class _View:
                 attempt=build.platform_failures + 1,
                 max_attempts=settings.MAX_ATTEMPTS,
                 eta_s=eta,
+                blocked=self.blocked,
             )
         )
         if pause > 0 and build.wait_reason:

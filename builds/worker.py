@@ -17,6 +17,7 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from builds.actions import lifecycle, workers
+from lib.clock import database_now
 
 log = structlog.get_logger(__name__)
 REPORT_S = 10.0
@@ -50,13 +51,30 @@ def _slot_starts(**_: Any) -> None:
 
 @worker_ready.connect
 def _worker_ready(**_: Any) -> None:
-    workers.recover_host(socket.gethostname(), worker_name(), alive=_process_lives)
-    lifecycle.sweep(timezone.now())
-    workers.report_worker(
-        worker_name(), started_at=timezone.now(), draining_since=None, stopped_at=None, **_condition(check_builder=True)
-    )
+    # In a thread, which asks a database that is away at this moment again.
     threading.Thread(target=_report_until_ended, name="report", daemon=True).start()
+
+
+def _take_over() -> None:
+    """What an earlier worker of this host left need not wait for its lease. Once: later it would be our own."""
+    workers.recover_host(socket.gethostname(), worker_name(), alive=_process_lives)
+    lifecycle.sweep(database_now())
+
+
+def _introduce() -> bool:
+    """The first report, and the first ring. Gives whether the builder is at fault."""
+    condition = _condition(check_builder=True)
+    started = {"started_at": timezone.now(), "draining_since": None, "stopped_at": None}
+    workers.report_worker(worker_name(), **started, **condition)
     workers.ring()
+    return bool(condition["builder_fault"])
+
+
+def _report(*, check_builder: bool, had_fault: bool) -> bool:
+    """A later report. Gives whether the builder is at fault, as far as it was asked."""
+    condition = _condition(check_builder=check_builder)
+    workers.report_worker(worker_name(), **condition)
+    return bool(condition.get("builder_fault", had_fault))
 
 
 @worker_shutting_down.connect
@@ -72,14 +90,22 @@ def _worker_ended(**_: Any) -> None:
 
 
 def _report_until_ended() -> None:
-    beats = 0
-    while not _ended.wait(REPORT_S):
-        beats += 1
+    beats, has_taken_over, is_known, has_fault = 0, False, False, False
+    while not _ended.is_set():
         try:
             close_old_connections()
-            workers.report_worker(worker_name(), **_condition(check_builder=beats % 3 == 0))
+            if not has_taken_over:
+                _take_over()
+                has_taken_over = True
+            if is_known:
+                # A builder that does not answer is asked at every beat, since builds wait for it.
+                has_fault = _report(check_builder=has_fault or beats % 3 == 0, had_fault=has_fault)
+            else:
+                has_fault, is_known = _introduce(), True
         except Exception:  # the loop's edge: a database that is away for a moment must not end the reports
             log.exception("the worker could not report itself")
+        beats += 1
+        _ended.wait(REPORT_S)
 
 
 def _condition(*, check_builder: bool) -> dict[str, Any]:

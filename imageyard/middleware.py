@@ -45,7 +45,9 @@ def plain_answers(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpR
 
 
 def _refused(request: HttpRequest) -> HttpResponse | None:
-    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+    if "\0" in request.path:
+        return problem(HTTPStatus.NOT_FOUND, "The address holds a NUL character, which is part of no name here.")
+    if "%00" in request.META.get("QUERY_STRING", ""):
         return problem(HTTPStatus.BAD_REQUEST, "The address holds a NUL character, which is part of no name here.")
     if any("\0" in value for value in request.COOKIES.values()):  # an octal escape in a quoted value
         return problem(HTTPStatus.BAD_REQUEST, "A cookie holds a NUL character, which none of Imageyard's does.")

@@ -126,8 +126,12 @@ def request_probe(source: Source) -> None:
     enqueue("builds.probe_source", str(source.pk), expires_s=300)
 
 
-def record_probe(source_id: Any, *, sentence: str, good: bool, default_branch: str = "", refs: Any = None) -> None:
-    """What the worker found. A default branch that nobody chose is taken from the forge."""
+def record_probe(source: Source, *, sentence: str, good: bool, default_branch: str = "", refs: Any = None) -> None:
+    """What the worker found. A default branch that nobody chose is taken from the forge.
+
+    Nothing is written where the source was changed since it was read: the answer is one of another address or login,
+    and the change has asked for another look.
+    """
     fields: dict[str, Any] = {
         "probe_state": "good" if good else "failed",
         "probe_sentence": sentence,
@@ -135,9 +139,16 @@ def record_probe(source_id: Any, *, sentence: str, good: bool, default_branch: s
     }
     if refs is not None:
         fields["refs"] = refs
-    Source.objects.filter(pk=source_id).update(**fields)
-    if default_branch:
-        Source.objects.filter(pk=source_id, default_branch="").update(default_branch=default_branch)
+    with transaction.atomic():
+        now = Source.objects.select_for_update().filter(pk=source.pk).first()
+        if now is None or any(getattr(now, name) != getattr(source, name) for name in _ASKED_WITH):
+            return
+        Source.objects.filter(pk=source.pk).update(**fields)
+        if default_branch:
+            Source.objects.filter(pk=source.pk, default_branch="").update(default_branch=default_branch[:255])
+
+
+_ASKED_WITH = ("clone_url", "username", "token", "deploy_key", "ssh_known_hosts")
 
 
 def record_contact(source: Source, *, forge_id: str = "", full_name: str = "", default_branch: str = "") -> None:

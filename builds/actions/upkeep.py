@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from lib.queue import enqueue
 
 RINGS = 32
 FORGET_WORKER = timedelta(days=1)
-PROBE_AGAIN = timedelta(minutes=2)
+MOST_LISTED = 1000
 
 
 def sweep_all(now: datetime) -> None:
@@ -33,17 +34,21 @@ def ring_for_probes() -> None:
 
 
 def _unarchived(now: datetime) -> list[tuple[int, int]]:
-    """Attempts that ended a while ago and whose frames are still rows: their worker died before it archived them."""
+    """Attempts that ended a while ago and whose frames are still rows: their worker died before it archived them.
+
+    Any of them, so that some which cannot be archived never keep the others from it.
+    """
     rows = LogFrame.objects.exclude(build__state__in=RUNNING).filter(
         build__queued_at__lt=now - timedelta(seconds=settings.LEASE_S)
     )
-    return list(rows.order_by().values_list("build_id", "attempt").distinct()[:RINGS])
+    found = list(rows.order_by().values_list("build_id", "attempt").distinct()[:MOST_LISTED])
+    return random.sample(found, min(RINGS, len(found)))
 
 
 def ring_for_due(now: datetime) -> None:
     """One ring for each build that may start, as far as slots are free: a lost doorbell costs one tick."""
     due = in_order(now)[:RINGS].count()
-    workers = Worker.objects.alive(now).filter(draining_since=None)
+    workers = Worker.objects.alive(now).taking_builds()
     slots = sum(workers.values_list("slots", flat=True)) or 1
     free = slots - Build.objects.filter(state__in=RUNNING).count()
     for _ in range(min(due, max(free, 0))):

@@ -38,6 +38,15 @@ def is_draining(name: str) -> bool:
     return Worker.objects.filter(name=name).exclude(draining_since=None).exists()
 
 
+def takes_builds(name: str) -> bool:
+    """Whether the worker may take another build: not while it drains, nor while its builder does not answer.
+
+    A build that it took would fail for no fault of its own, and quickly, so that this worker would get them all.
+    """
+    row = Worker.objects.filter(name=name).first()
+    return row is None or row.takes_builds
+
+
 def ring() -> None:
     """Ring the doorbell once for a free slot."""
     enqueue("builds.run_next", expires_s=9)

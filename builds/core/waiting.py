@@ -15,7 +15,8 @@ class Waiting:
     `ahead` counts builds that start before it. `same_repository_running` is the number of the build that its
     repository has running. `free_slots` is over all connected workers. `retry_in_s` is the rest of a pause before
     another attempt, `attempt` the one that is waited for. `paused` is why nothing starts, as half a sentence
-    ("the disk of builder-1 is full"). `eta_s` is the guess until it starts, None where there is none.
+    ("the disk of builder-1 is full"), `blocked` why no connected worker takes builds, as whole sentences. `eta_s` is
+    the guess until it starts, None where there is none.
     """
 
     ahead: int = 0
@@ -27,6 +28,7 @@ class Waiting:
     max_attempts: int = 1
     eta_s: float | None = None
     paused: str = ""
+    blocked: str = ""
 
 
 def waiting_sentence(waiting: Waiting) -> str:
@@ -35,6 +37,8 @@ def waiting_sentence(waiting: Waiting) -> str:
         return f"Paused: {waiting.paused.rstrip('.')}. It starts when the pause ends."
     if waiting.workers <= 0:
         return "No worker is connected: start one with `make up`, or ask the administrator."
+    if waiting.blocked:
+        return waiting.blocked
     if waiting.retry_in_s is not None and waiting.retry_in_s > 0:
         attempt = f"attempt {waiting.attempt} of {max(waiting.attempt, waiting.max_attempts)}"
         return f"It starts again by itself in {_about(waiting.retry_in_s)} ({attempt})."

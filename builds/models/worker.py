@@ -18,6 +18,10 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Those that reported lately, by the database's clock."""
         return self.filter(seen_at__gt=(now or database_now()) - ALIVE, stopped_at=None)
 
+    def taking_builds(self) -> WorkerQuerySet:
+        """Neither shutting down nor without a builder."""
+        return self.filter(draining_since=None, builder_fault="")
+
 
 class Worker(models.Model):
     """A Celery worker process on a host with a builder; it has `slots` builds at once."""
@@ -40,3 +44,8 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def takes_builds(self) -> bool:
+        """Neither shutting down nor without a builder; whether a slot is free is another question."""
+        return self.draining_since is None and not self.builder_fault

@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from django.conf import settings
 
 from builds import live
@@ -18,6 +19,7 @@ from builds.models import Source
 from builds.pipeline.checkout import remote_of
 from lib.humanize import plural
 
+log = structlog.get_logger(__name__)
 PROBE_TIMEOUT_S = 20.0
 KEPT_REFS = 500
 
@@ -56,7 +58,11 @@ def _probe(source_id: str) -> None:
     except (BuildError, Stopped) as error:
         silent = f"The Git server did not answer within {PROBE_TIMEOUT_S:.0f} s."
         sentence = error.message if isinstance(error, BuildError) else silent
-        record_probe(source.pk, sentence=sentence, good=False)
+        record_probe(source, sentence=sentence, good=False)
+    except Exception as error:  # a bug of ours must not leave the question open for ever
+        log.exception("a source could not be looked at", source=str(source.pk))
+        fault = f"Imageyard itself met a fault ({type(error).__name__}) that its log tells more of. Look again later."
+        record_probe(source, sentence=fault, good=False)
     else:
         branches = sum(ref.type == "branch" for ref in found.refs)
         tags = len(found.refs) - branches
@@ -64,5 +70,5 @@ def _probe(source_id: str) -> None:
         if not found.refs:
             sentence = "The Git server answered, but the repository has no commits yet. Push one, and it is built."
         refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs[:KEPT_REFS]]
-        record_probe(source.pk, sentence=sentence, good=True, default_branch=found.default_branch or "", refs=refs)
+        record_probe(source, sentence=sentence, good=True, default_branch=found.default_branch or "", refs=refs)
     live.wake(f"repository:{source.repository_id}")

@@ -31,7 +31,7 @@ def is_problem(answer, status: int) -> bool:
         ("GET", "/repositories/acme", 404),
         ("DELETE", "/repositories", 405),
         ("GET", "/builds/1/cancel", 405),
-        ("GET", "/repositories/ac%00me/web", 400),
+        ("GET", "/repositories/ac%00me/web", 404),
         ("GET", f"{WEB}/tags?cursor=%00", 400),
         ("GET", f"{WEB}/tags?cursor=YQBi", 422),  # "a", NUL, "b"
     ],
