@@ -99,7 +99,7 @@ def test_it_gives_the_redirect_itself_to_whoever_writes(client: httpx.Client) ->
 @pytest.mark.parametrize(
     ("reply", "reason", "retryable"),
     [
-        (saying(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), "redirects in circles", False),
+        (saying(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nConnection: close\r\n\r\n"), "redirects in circles", False),
         (saying(b"HTTP/1.1 302 Found\r\nLocation: file:///etc\r\nContent-Length: 0\r\n\r\n"), "not plain HTTP", False),
         (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + b"x" * 2000), "larger than 1,000 bytes", False),
         (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), "the connection broke", True),

@@ -60,7 +60,7 @@ def test_a_cursor_of_elsewhere_it_answers_with_422(source, api, cursor):
     assert api.get(LIST, {"cursor": cursor}).status_code == 422
 
 
-@pytest.mark.parametrize(("status", "code"), [("refused", 200), ("nonsense", 422), ("\0", 422)])
+@pytest.mark.parametrize(("status", "code"), [("refused", 200), ("nonsense", 422)])
 def test_a_status_it_filters_by_or_names_the_ones_there_are(source, api, status, code):
     post(source)
     answer = api.get(LIST, {"status": status})

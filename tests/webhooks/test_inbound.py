@@ -137,7 +137,7 @@ def test_w10_other_methods_it_answers_with_405(source, method):
     assert not Delivery.objects.exists()
 
 
-@pytest.mark.parametrize("source_id", ["6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "x", "..", "0", "%00", "a" * 500])
+@pytest.mark.parametrize("source_id", ["6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "x", "..", "0", "a" * 500])
 def test_an_unknown_source_it_answers_with_404_and_stores_nothing(source, source_id):
     answer = post(source, path=f"/webhooks/github/{source_id}")
     assert answer.status_code == 404

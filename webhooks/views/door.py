@@ -144,7 +144,8 @@ class _Ringer:
 
     def ring(self, bells: list[Bell]) -> None:
         for bell in bells:
-            self._waiting[(bell.func, bell.args) if isinstance(bell, partial) else id(bell)] = bell
+            # As text, for what is told to the pages is a dict among the arguments.
+            self._waiting[(bell.func, repr(bell.args)) if isinstance(bell, partial) else id(bell)] = bell
         if self._waiting and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._ring())
 
