@@ -16,16 +16,25 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 REAL = "engine or redis or git_server or browser"
-# Few random inputs, for a person waits for it.
-FAST = ["-m", f"not ({REAL} or slow or compose)", "-n", "2", "--hypothesis-profile=few"]
-# Everything that touches the database, threads that race for a row included.
-ON_POSTGRES = ["-m", "database and not (engine or git_server or browser or compose)", "-n", "2"]
-ON_REAL_PARTS = ["-m", f"({REAL} or slow or random_input) and not compose", "--hypothesis-profile=many"]
-COMPOSE = ["-m", "compose"]
+TWO = ["-n", "2", "--dist"]
+# Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
+STAGES = {
+    # A person waits for it: no service, and few random inputs.
+    "unit": ["-m", f"not ({REAL} or slow or compose)", *TWO, "load", "--hypothesis-profile=few"],
+    # Everything that touches the database, threads that race for a row included.
+    "postgres": ["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],
+    # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
+    "real": [
+        *["-m", f"({REAL} or slow or random_input) and not compose", *TWO, "loadfile"],
+        *["--hypothesis-profile=many", "--durations=15"],
+    ],
+    # Alone on the machine: its containers are a third Imageyard.
+    "compose": ["-m", "compose", "--durations=5"],
+}
 
 
 def main(what: list[str]) -> int:
-    """`[]` is everything, `["unit"]` the fast part, anything else goes to pytest as it is."""
+    """`[]` is everything, one name of `STAGES` that stage, anything else goes to pytest as it is."""
     # Short, for the Unix sockets that some tests make below it.
     folder = Path(tempfile.mkdtemp(prefix="iy", dir="/tmp"))
     environ = {**os.environ, "TMPDIR": str(folder)}
@@ -40,33 +49,31 @@ def main(what: list[str]) -> int:
         environ.pop(name, None)
     try:
         if what == ["unit"]:
-            return pytest("unit", FAST, environ)
-        if what:
+            return pytest("unit", STAGES["unit"], environ)
+        if what and what[0] not in STAGES:
             return pytest(" ".join(what), what, environ)
-        return everything(environ)
+        environ.pop("DATABASE_URL", None)
+        failed = staged(what or ["lint", *STAGES], environ)
+        if failed:
+            print(f"make test failed in: {', '.join(failed)}.", flush=True)
+        return 1 if failed else 0
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def everything(environ: dict[str, str]) -> int:
-    """Every stage is run, also after one that failed; the exit code is 1 where one did."""
-    environ = {name: value for name, value in environ.items() if name != "DATABASE_URL"}
+def staged(names: list[str], environ: dict[str, str]) -> list[str]:
+    """Run these stages, also after one that failed; gives the names of those that did."""
     failed = []
-    if subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
+    if "lint" in names and subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
         failed.append("lint")
-    if pytest("fast part", FAST, environ):
-        failed.append("fast part")
+    if "unit" in names and pytest("unit", STAGES["unit"], environ):
+        failed.append("unit")
     with real_parts() as parts:
-        on_postgres = {**environ, **parts, "DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]}
-        if pytest("the database's part on PostgreSQL", ON_POSTGRES, on_postgres):
-            failed.append("the database's part on PostgreSQL")
-        if pytest("real parts", [*ON_REAL_PARTS, "--durations=10"], {**environ, **parts}):
-            failed.append("real parts")
-        if pytest("compose file", COMPOSE, {**environ, **parts}):
-            failed.append("compose file")
-    if failed:
-        print(f"make test failed in: {', '.join(failed)}.", flush=True)
-    return 1 if failed else 0
+        for name in (name for name in names if name not in {"lint", "unit"}):
+            url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
+            if pytest(name, STAGES[name], {**environ, **parts, **url}):
+                failed.append(name)
+    return failed
 
 
 def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
