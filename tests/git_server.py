@@ -147,6 +147,7 @@ class _Backend(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: _Server
+    body = b""
 
     def do_GET(self) -> None:
         self._serve()
@@ -158,7 +159,7 @@ class _Backend(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         config = self.server.config
-        body = self._body()
+        body = self.body = self._body()
         authorization = self.headers.get("Authorization", "")
         config.seen.append((self.path, authorization))
         if config.answer is not None and config.answer(self):
@@ -266,6 +267,7 @@ StrictModes no
 UsePAM no
 PermitRootLogin prohibit-password
 AcceptEnv GIT_PROTOCOL
+SetEnv PATH={folder}/bin:{path}
 """
 
 
@@ -276,7 +278,7 @@ def git_ssh(git_root: Path, tmp_path: Path) -> Iterator[GitSSH]:
     if sshd is None:
         pytest.skip("sshd is not installed on this machine")
     folder = tmp_path / "sshd"
-    folder.mkdir()
+    (folder / "bin").mkdir(parents=True)  # for programs that a test wants to find on the server
     for name in ("host", "client"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     shutil.copy(folder / "client.pub", folder / "authorized")
@@ -284,7 +286,7 @@ def git_ssh(git_root: Path, tmp_path: Path) -> Iterator[GitSSH]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation wants it, and no init made it
-    (folder / "config").write_text(_SSHD_CONFIG.format(port=port, folder=folder))
+    (folder / "config").write_text(_SSHD_CONFIG.format(port=port, folder=folder, path=GIT_ENV["PATH"]))
     with (folder / "log").open("w") as log:
         server = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=log)
     _wait_for(port)

@@ -1,7 +1,8 @@
 """Check out one commit, list refs, compare commits: the face of Git for the pipeline. How each is done is next door.
 
 `gitenv` lays out configuration and credentials, `gitcommand` runs Git, `mirror` fetches, `worktree` writes files,
-`submodules` says where a tree's submodules come from. Every failure leaves here as a `BuildError` with its sentence.
+`submodules` says where a tree's submodules come from, `lfs` brings large files. Every failure leaves here as a
+`BuildError` with its sentence.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from builds.core.gitfailure import (
 from builds.core.refnames import ONE, RefType, name_problem, quoted
 from builds.engine.gitcommand import GitFailed, GuardedGit, Log
 from builds.engine.gitenv import Remote, git_environment
+from builds.engine.lfs import bring_content, left_over_warning, pointer_files
 from builds.engine.mirror import FULL_SHA, Found, Lock, Mirror, RefMissing, Relation, mirror_name
 from builds.engine.process import StopFlag
 from builds.engine.remoterefs import RemoteRef, RemoteRefs, new_address, read_refs
 from builds.engine.sshkeys import scan_host_keys
 from builds.engine.submodules import MAX_DEPTH, place_of, submodules_of
-from builds.engine.worktree import Listing, clear, count_lfs_pointers, fill, fill_with_git_dir, find_readme
+from builds.engine.worktree import Listing, clear, fill, fill_with_git_dir, find_readme
 
 __all__ = ["Checkout", "Remote", "RemoteRef", "RemoteRefs", "checkout", "list_refs", "relation"]
 
@@ -63,6 +65,8 @@ def checkout(
     tree: Path,
     submodules: bool = True,
     keep_git_dir: bool = False,
+    lfs: bool = False,
+    keep_free_bytes: int = 0,
     log: Log,
     stop: StopFlag,
     timeout_s: float,
@@ -70,14 +74,16 @@ def checkout(
     """Put the files of `commit`, or of the newest commit of `ref` where it is None, into `tree`.
 
     `ref` "" is the default branch; for a pull request it is the target branch. `mirror` is kept for the next build,
-    `tree` is made anew. `log` gets Git's progress, masked. Raises `BuildError`, or `Stopped` when `stop` was raised.
+    `tree` is made anew. With `lfs` the content of Git LFS files is fetched, as long as `keep_free_bytes` stay free on
+    the disk. `log` gets Git's progress, masked. Raises `BuildError`, or `Stopped` when `stop` was raised.
     """
     _check_names(ref_type, ref, commit)
     mirror, tree = mirror.absolute(), tree.absolute()
     with _git(remote, stop=stop, timeout_s=timeout_s, log=log) as git:
         name = ref or _default_branch(git)
         index = tree.with_name(f"{tree.name}.index")
-        job = _Job(remote.clean(), git, mirror, index, submodules=submodules, keep_git_dir=keep_git_dir)
+        wanted = _Wanted(submodules, keep_git_dir, lfs, keep_free_bytes)
+        job = _Job(remote.clean(), git, mirror, index, wanted)
         return job.run(ref_type, name, commit, tree)
 
 
@@ -98,20 +104,27 @@ def relation(mirror: Path, candidate_commit: str, holder_commit: str) -> Relatio
         return Mirror(mirror, git).relation(candidate_commit, holder_commit)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What of a commit the source asks for."""
+
+    submodules: bool
+    git_dir: bool
+    lfs: bool
+    keep_free_bytes: int
+
+
 class _Job:
     """One checkout with all its submodules."""
 
-    def __init__(
-        self, remote: Remote, git: GuardedGit, mirror: Path, index: Path, *, submodules: bool, keep_git_dir: bool
-    ) -> None:
+    def __init__(self, remote: Remote, git: GuardedGit, mirror: Path, index: Path, wanted: _Wanted) -> None:
         self.remote = remote
         self.index = index
         self.git = git
         self.mirror = Mirror(mirror, git)
-        self.submodules = submodules
-        self.keep_git_dir = keep_git_dir
+        self.wanted = wanted
         self.warnings: list[str] = []
-        self.lfs_pointers = 0
+        self.pointers: list[bytes] = []
 
     def run(self, ref_type: RefType, ref: str, commit: str | None, tree: Path) -> Checkout:
         what = f"commit {commit[:7]}" if commit else f"{ONE[ref_type]} {ref}"
@@ -123,8 +136,8 @@ class _Job:
             self.mirror.tidy(lock)
         self.git.say(f"Checked out {found.commit[:7]}, {len(listing.files):,} files")
         self._look_into(self.remote, tree, listing, depth=0)
-        if self.lfs_pointers:
-            self.warnings.append(_lfs_sentence(self.lfs_pointers))
+        if self.pointers:
+            self.warnings.append(left_over_warning(self.pointers, wanted=self.wanted.lfs))
         return Checkout(found.commit, found.message, found.author, tuple(self.warnings), find_readme(tree, listing))
 
     def _obtain_and_fill(
@@ -133,17 +146,28 @@ class _Job:
         clear(tree)
         full = f"refs/tags/{ref}" if ref_type == "tag" else f"refs/heads/{ref}"
         try:
-            found = self.mirror.obtain(ref=full, commit=commit, tags=self.keep_git_dir)
+            found = self.mirror.obtain(ref=full, commit=commit, tags=self.wanted.git_dir)
         except RefMissing as missing:
             raise _missing(self.git, ref_type, ref) from missing
         lock.shared()
-        if self.keep_git_dir:
-            return found, fill_with_git_dir(self.mirror, found, tree, ref if ref_type == "branch" else "")
-        return found, fill(self.mirror, found, tree, index=self.index)
+        if self.wanted.git_dir:
+            listing = fill_with_git_dir(self.mirror, found, tree, ref if ref_type == "branch" else "")
+            self._bring_content(self.mirror, found, tree, listing, git_dir=tree / ".git")
+        else:
+            listing = fill(self.mirror, found, tree, index=self.index)
+            self._bring_content(self.mirror, found, tree, listing)
+        return found, listing
+
+    def _bring_content(
+        self, mirror: Mirror, found: Found, tree: Path, listing: Listing, git_dir: Path | None = None
+    ) -> None:
+        if self.wanted.lfs:
+            free = self.wanted.keep_free_bytes
+            bring_content(mirror, found.tree, tree, listing, git_dir=git_dir, keep_free_bytes=free)
 
     def _look_into(self, remote: Remote, tree: Path, listing: Listing, *, depth: int) -> None:
-        self.lfs_pointers += count_lfs_pointers(tree, listing)
-        if not self.submodules:
+        self.pointers += pointer_files(tree, listing)
+        if not self.wanted.submodules:
             if listing.submodules and depth == 0:
                 self.warnings.append(_unasked_sentence(len(listing.submodules)))
             return
@@ -169,7 +193,9 @@ class _Job:
                 clear(place)
                 found = mirror.obtain(ref=None, commit=commit)
                 lock.shared()
-                return fill(mirror, found, place, index=self.index)
+                listing = fill(mirror, found, place, index=self.index)
+                self._bring_content(mirror, found, place, listing)
+                return listing
 
             with mirror.locked() as lock:
                 listing = mirror.repairing(lock, lambda: obtain_and_fill(lock))
@@ -237,11 +263,3 @@ def _missing(git: GuardedGit, ref_type: RefType, ref: str, refs: RemoteRefs | No
 def _unasked_sentence(count: int) -> str:
     modules = "1 submodule stays" if count == 1 else f"{count} submodules stay"
     return f"{modules} empty: the source does not ask for them."
-
-
-def _lfs_sentence(count: int) -> str:
-    files = "1 LFS pointer file is" if count == 1 else f"{count} LFS pointer files are"
-    return (
-        f"{files} in the context instead of content: Imageyard does not fetch Git LFS objects. "
-        "Fetch them in the Dockerfile, or keep these files in Git itself."
-    )

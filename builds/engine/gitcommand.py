@@ -72,7 +72,7 @@ class GuardedGit(git.Git):
                 list(command),
                 env=self.environment_of_git.env | (env or {}),
                 cwd=self.environment_of_git.private,
-                timeout_s=max(0.0, self.deadline - time.monotonic()),
+                timeout_s=self.time_left(),
                 stop=self.stop,
                 on_stdout=out,
                 on_stderr=progress,
@@ -96,10 +96,14 @@ class GuardedGit(git.Git):
         return cast("bytes", super().ls_remote(*args, **kwargs))
 
     def at(self, git_dir: Path, work_tree: Path | None = None) -> GuardedGit:
-        """The same Git for one repository. (GitPython forgets such options after one command.)"""
-        tree = {"work_tree": str(work_tree)} if work_tree is not None else {}
+        """The same Git for one repository, in its work tree. (GitPython forgets such options after one command.)"""
+        tree = {"C": str(work_tree), "work_tree": str(work_tree)} if work_tree is not None else {}
         self(git_dir=str(git_dir), **tree)
         return self
+
+    def time_left(self) -> float:
+        """Seconds until the deadline, 0 when it has passed."""
+        return max(0.0, self.deadline - time.monotonic())
 
     def say(self, line: str) -> None:
         """Write a line of our own into the log."""

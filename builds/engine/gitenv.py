@@ -60,13 +60,15 @@ class Remote:
 
 @dataclass(frozen=True)
 class GitEnvironment:
-    """What every Git command for one remote runs with."""
+    """What every Git command for one remote runs with, and what whoever asks its server by other means needs."""
 
     url: CloneURL
     asked: Asked
     env: dict[str, str]
     redactor: Redactor
     private: Path
+    trusted_hosts: frozenset[str]
+    local_root: str
 
 
 @contextmanager
@@ -96,7 +98,8 @@ def git_environment(remote: Remote) -> Iterator[GitEnvironment]:
             env["GIT_SSH_COMMAND"] = _ssh_command(url, addresses[0], remote, private)
         write_private(private / "gitconfig", config)
         asked = Asked(url, has_token=bool(remote.token), public_key=public)
-        yield GitEnvironment(url, asked, env, Redactor(secrets), private)
+        redactor = Redactor(secrets)
+        yield GitEnvironment(url, asked, env, redactor, private, remote.trusted_hosts, remote.local_root)
 
 
 def _base_env(private: Path, url: CloneURL) -> dict[str, str]:

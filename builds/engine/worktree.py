@@ -18,18 +18,22 @@ from lib.storable import storable
 _GITMODULES = b".gitmodules"
 _SUBMODULE = "160000"
 _FILES = frozenset({"100644", "100755"})
-_LFS_SIGN = b"version https://git-lfs.github.com/spec/v1\n"
-_LFS_SIZES = range(len(_LFS_SIGN), 1024)
 _LFS_FILTER = b"filter=lfs"
+_ATTRIBUTES_BYTES = 1024 * 1024
 _READMES = ("readme.md", "readme.markdown", "readme", "readme.txt", "readme.rst")
 _README_BYTES = 256 * 1024
 
 
 @dataclass
 class Listing:
-    """What the commit holds: `submodules` is path → commit, `submodule_urls` path → URL as `.gitmodules` has it."""
+    """What the commit holds: `submodules` is path → commit, `submodule_urls` path → URL as `.gitmodules` has it.
+
+    `lfs_files` are those that `.gitattributes` gives to Git LFS, pointers or not; `speaks_of_lfs` where it could.
+    """
 
     files: list[bytes] = field(default_factory=list)
+    speaks_of_lfs: bool = False
+    lfs_files: list[bytes] = field(default_factory=list)
     submodules: dict[str, str] = field(default_factory=dict)
     submodule_urls: dict[str, str] = field(default_factory=dict)
 
@@ -43,7 +47,7 @@ def fill(mirror: Mirror, found: Found, tree: Path, *, index: Path) -> Listing:
     _make(tree)
     try:
         _read_tree(mirror.git, mirror.path, found.tree, tree, index)
-        return _list(mirror.git, mirror.path, index, found.tree)
+        return _list(mirror.git, mirror.path, tree, index, found.tree)
     finally:
         index.unlink(missing_ok=True)
         index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # of a Git that was stopped
@@ -73,7 +77,7 @@ def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> 
     _read_tree(git, git_dir, found.tree, tree, git_dir / "index")
     if git.at(git_dir).rev_parse("HEAD").decode().strip() != found.commit:
         raise source_error(f"The work tree is not at commit {found.commit[:7]}. Build again.")
-    return _list(git, git_dir, git_dir / "index", found.tree)
+    return _list(git, git_dir, tree, git_dir / "index", found.tree)
 
 
 def _make(tree: Path) -> None:
@@ -95,7 +99,7 @@ def _read_tree(git: GuardedGit, git_dir: Path, tree_name: str, tree: Path, index
         ) from failed
 
 
-def _list(git: GuardedGit, git_dir: Path, index: Path, tree_name: str) -> Listing:
+def _list(git: GuardedGit, git_dir: Path, tree: Path, index: Path, tree_name: str) -> Listing:
     listing = Listing()
     out = git.at(git_dir).ls_files("--stage", "-z", env={"GIT_INDEX_FILE": str(index)})
     for entry in out.split(b"\0"):
@@ -108,7 +112,22 @@ def _list(git: GuardedGit, git_dir: Path, index: Path, tree_name: str) -> Listin
     # A `.gitmodules` that is a link is no file in the index, and so is not followed.
     if listing.submodules and _GITMODULES in listing.files:
         listing.submodule_urls = _submodule_urls(git, git_dir, f"{tree_name}:{os.fsdecode(_GITMODULES)}")
+    listing.speaks_of_lfs = _speaks_of_lfs(tree, listing)
+    if listing.speaks_of_lfs:
+        env = {"GIT_INDEX_FILE": str(index)}
+        out = git.at(git_dir, tree).ls_files("-z", "--", ":(top,attr:filter=lfs)", env=env)
+        files = frozenset(listing.files)
+        listing.lfs_files = [path for path in out.split(b"\0") if path in files]
     return listing
+
+
+def _speaks_of_lfs(tree: Path, listing: Listing) -> bool:
+    for path in listing.files:
+        if path.rpartition(b"/")[2] == b".gitattributes":
+            text = read_inside(tree, path, _ATTRIBUTES_BYTES)
+            if _LFS_FILTER in text or len(text) == _ATTRIBUTES_BYTES:
+                return True
+    return False
 
 
 def _submodule_urls(git: GuardedGit, git_dir: Path, blob: str) -> dict[str, str]:
@@ -129,14 +148,6 @@ def _submodule_urls(git: GuardedGit, git_dir: Path, blob: str) -> dict[str, str]
             sections.setdefault(section, {})[name] = value
     found = [values for values in sections.values() if {"path", "url"} <= values.keys()]
     return {values["path"].rstrip("/"): values["url"] for values in found}
-
-
-def count_lfs_pointers(tree: Path, listing: Listing) -> int:
-    """How many files are pointers to Git LFS objects. Looks only where an attribute file speaks of LFS."""
-    attributes = [path for path in listing.files if path.rpartition(b"/")[2] == b".gitattributes"]
-    if not any(_LFS_FILTER in read_inside(tree, path, _README_BYTES) for path in attributes):
-        return 0
-    return sum(read_inside(tree, path, len(_LFS_SIGN), _LFS_SIZES) == _LFS_SIGN for path in listing.files)
 
 
 def find_readme(tree: Path, listing: Listing) -> str:
