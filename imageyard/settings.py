@@ -133,7 +133,7 @@ IS_SQLITE = _database["ENGINE"].endswith("sqlite3")
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "lib.cache.ForgivingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "imageyard",
     },

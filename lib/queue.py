@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import time
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
@@ -10,8 +11,24 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
+# How long a broker that did not answer is left alone.
+PAUSE_S = 5.0
+TIMEOUT_S = 1.0
 log = structlog.get_logger(__name__)
+
+
+class _Broker:
+    silent_until = 0.0
+
+
+@lru_cache(maxsize=4)
+def _client(url: str) -> Any:
+    return Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0))
 
 
 def enqueue(name: str, *args: int | str, expires_s: float | None = None) -> None:
@@ -25,8 +42,13 @@ def enqueue(name: str, *args: int | str, expires_s: float | None = None) -> None
 
 def _send(name: str, args: tuple[Any, ...], expires_s: float | None) -> None:
     task = current_app.tasks[name]
+    if time.monotonic() < _Broker.silent_until:
+        return
     try:
+        # Celery's own client tries for seconds before it gives up, while a person or a worker waits for it.
+        _client(settings.REDIS_URL).ping()
         options: dict[str, Any] = {} if expires_s is None else {"expires": expires_s}
         task.apply_async(args, ignore_result=True, retry=False, **options)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, RedisError, OSError) as error:
+        _Broker.silent_until = time.monotonic() + PAUSE_S
         log.warning("doorbell not heard", task=name, error=str(error), broker=settings.CELERY_BROKER_KIND)
