@@ -1,0 +1,49 @@
+"""`/healthz` and `/readyz`: what answers, what does not, and what strangers may learn from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from imageyard import health
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[str]:
+    """Every part answers in an instant; the names of those that were asked."""
+    names: list[str] = []
+    monkeypatch.setattr(health._Last, "at", -health.FRESH_S)
+    for name in ("database", "redis", "registry", "worker", "builder"):
+        monkeypatch.setattr(health, f"_{name}", lambda name=name: names.append(name) or health.OK)
+    return names
+
+
+@pytest.mark.django_db
+def test_it_is_ready_when_every_part_answers(client, asked):
+    answer = client.get("/readyz")
+    parts = dict.fromkeys(["database", "redis", "registry", "worker", "builder"], "ok")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "parts": parts})
+
+
+@pytest.mark.django_db
+def test_it_names_the_part_that_does_not_answer(client, asked, monkeypatch):
+    monkeypatch.setattr(health, "_registry", lambda: "registry.example.com does not answer.")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.json()["parts"]["registry"] == "registry.example.com does not answer."
+
+
+@pytest.mark.django_db
+def test_it_tells_no_stranger_what_the_database_said(client, asked, monkeypatch):
+    def broken() -> str:
+        raise ConnectionError('server at "10.0.0.7": password authentication failed for user "imageyard"')
+
+    monkeypatch.setattr(health, "_database", broken)
+    told = client.get("/readyz").json()["parts"]["database"]
+    assert told == "It does not answer (ConnectionError); the log of web says more."
+
+
+@pytest.mark.django_db
+def test_it_asks_each_part_once_in_a_second_whoever_asks(client, asked):
+    for _ in range(5):
+        client.get("/readyz")
+    assert len(asked) == 5
