@@ -40,6 +40,7 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "clone_url",
         "default_branch",
         "submodules",
+        "lfs",
         "keeps_git_dir",
         "parallel_builds",
         "ssh_known_hosts",

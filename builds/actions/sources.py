@@ -33,6 +33,7 @@ class SourceDraft:
     username: str | None = ""
     token: str | None = None
     submodules: bool = True
+    lfs: bool = False
     keeps_git_dir: bool = False
     parallel_builds: int = 1
 
@@ -63,6 +64,7 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         "clone_url": url,
         "default_branch": _branch(draft.default_branch),
         "submodules": draft.submodules,
+        "lfs": draft.lfs,
         "keeps_git_dir": draft.keeps_git_dir,
         "parallel_builds": max(1, draft.parallel_builds),
     }

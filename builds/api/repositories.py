@@ -77,6 +77,7 @@ def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any
         username=credential.username if credential else None,
         token=credential.token if credential else None,
         submodules=body.submodules,
+        lfs=body.lfs,
         keeps_git_dir=body.keeps_git_dir,
         parallel_builds=body.parallel_builds,
     )

@@ -32,6 +32,7 @@ class SourceIn(Schema):
     default_branch: str = Field("", max_length=255)
     credential: CredentialIn | str | None = None
     submodules: bool = True
+    lfs: bool = Field(False, description="Fetch the content of Git LFS files; off, the build gets their pointers.")
     keeps_git_dir: bool = False
     parallel_builds: int = Field(1, ge=1, le=64)
 
@@ -43,6 +44,7 @@ class SourceOut(Schema):
     forge: str
     clone_url: str
     default_branch: str
+    lfs: bool
     webhook_url: str
     webhook_secret: str | None = None
     deploy_key: str | None = Field(None, description="Public half; add it to the forge's deploy keys.")

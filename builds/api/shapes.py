@@ -38,6 +38,7 @@ def source_out(source: Source, secret: str | None = None) -> dict[str, Any]:
         "forge": source.forge,
         "clone_url": source.clone_url,
         "default_branch": source.default_branch,
+        "lfs": source.lfs,
         "webhook_url": f"{settings.PUBLIC_URL}/webhooks/{source.forge}/{source.pk}",
         "webhook_secret": secret,
         "deploy_key": source.deploy_key_public or None,

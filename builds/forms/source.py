@@ -42,6 +42,12 @@ class SourceForm(forms.Form):
     )
     forget_token = forms.BooleanField(label="Forget the stored token", required=False, widget=widgets.switch())
     submodules = forms.BooleanField(label="Check out submodules", required=False, initial=True, widget=widgets.switch())
+    lfs = forms.BooleanField(
+        label="Fetch Git LFS content",
+        required=False,
+        widget=widgets.switch(),
+        help_text="Off, files in Git LFS are pointers of a few lines in the build, and it says so.",
+    )
     keeps_git_dir = forms.BooleanField(
         label="Send .git with the build context",
         required=False,
@@ -85,6 +91,7 @@ class SourceForm(forms.Form):
             username=values["username"],
             token=token,
             submodules=values["submodules"],
+            lfs=values["lfs"],
             keeps_git_dir=values["keeps_git_dir"],
             parallel_builds=values["parallel_builds"] or 1,
         )

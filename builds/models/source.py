@@ -35,6 +35,7 @@ class Source(models.Model):
     ssh_known_hosts = models.TextField(blank=True, help_text="Host keys that are trusted, as in known_hosts.")
     webhook_secret = EncryptedTextField(default=new_secret, editable=False)
     submodules = models.BooleanField(default=True)
+    lfs = models.BooleanField("Git LFS", default=False, help_text="Fetch the content of Git LFS files.")
     keeps_git_dir = models.BooleanField(default=False, help_text="Send .git with the context (for `git describe`).")
     # What the forge calls its repository; survives renames (field case W13).
     forge_repository_id = models.CharField(max_length=64, blank=True, editable=False)

@@ -54,6 +54,8 @@ def check_out(job: Job) -> Checkout:
             tree=job.work_dir / "tree",
             submodules=source.submodules,
             keep_git_dir=source.keeps_git_dir,
+            lfs=source.lfs,
+            keep_free_bytes=settings.MIN_FREE_BYTES,
             log=say,
             stop=job.stop,
             timeout_s=CHECKOUT_TIMEOUT_S,  # the build's own time is the watcher's business

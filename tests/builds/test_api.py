@@ -82,6 +82,14 @@ def test_it_shows_the_webhook_secret_once(admin):
     assert (second["id"], second["webhook_secret"]) == (first["id"], None)
 
 
+@pytest.mark.parametrize(("body", "lfs"), [({}, False), ({"lfs": True}, True)])
+def test_g04_it_switches_lfs_on_where_it_is_asked_for(admin, body, lfs):
+    make_repository()
+    body = {"forge": "github", "clone_url": "https://git.example.com/acme/web.git"} | body
+    assert admin("PUT", "/repositories/acme/web/source", body).json()["lfs"] is lfs
+    assert admin("GET", "/repositories/acme/web").json()["source"]["lfs"] is lfs
+
+
 def test_g05_a_credential_in_the_url_is_never_shown_again(admin):
     make_repository()
     body = {"forge": "github", "clone_url": "https://oauth2:glpat-A%2FB@git.example.com/acme/web.git"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from builds.models import Source
@@ -37,6 +39,14 @@ def test_it_refuses_an_address_that_cannot_be_cloned_and_keeps_the_old_one(owner
     assert answer.status_code == 422
     assert "field-wrong" in answer.content.decode()
     assert Source.objects.get().clone_url == "https://git.example.com/acme/web.git"
+
+
+def test_g04_it_switches_lfs_on_and_off_and_shows_which(owner):
+    owner.post(f"{SETTINGS}/source", {**SOURCE, "lfs": "on"})
+    assert Source.objects.get().lfs
+    assert re.search(r'<input type="checkbox" name="lfs"[^>]* checked', owner.get(SETTINGS).content.decode())
+    owner.post(f"{SETTINGS}/source", SOURCE)
+    assert not Source.objects.get().lfs
 
 
 def test_it_never_shows_a_token_again(owner):
