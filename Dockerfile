@@ -60,7 +60,7 @@ RUN --mount=type=secret,id=ca \
     --mount=type=secret,id=debian.sources,target=/etc/apt/sources.list.d/debian.sources \
     --mount=type=secret,id=apt.conf,target=/etc/apt/apt.conf.d/99company \
     apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git git-lfs openssh-client socat tini \
+    && apt-get install -y --no-install-recommends ca-certificates git openssh-client socat tini \
     && rm -rf /var/lib/apt/lists/*
 # The client and its plug-ins only: the Docker Engine is the builder's.
 COPY --from=docker /usr/local/bin/docker /usr/local/bin/
