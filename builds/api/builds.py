@@ -28,7 +28,7 @@ class Started(Schema):
     builds: list[BuildOut]
 
 
-@router.post(f"{R}/builds", response={201: Started})
+@router.post(f"{R}/builds", response={201: Started}, summary="Build now")
 def trigger(request: HttpRequest, namespace: str, name: str, body: TriggerIn) -> Any:
     """Build a branch, a tag or a commit now. 422 with the verdict of every rule where none builds it."""
     repository = find_repository(request, namespace, name, role=Role.WRITE)
@@ -39,7 +39,7 @@ def trigger(request: HttpRequest, namespace: str, name: str, body: TriggerIn) ->
     return Status(201, {"builds": builds_out(Build.objects.for_page().filter(pk__in=[build.pk for build in made]))})
 
 
-@router.get(f"{R}/builds", response=Page)
+@router.get(f"{R}/builds", response=Page, summary="List builds")
 def listing(request: HttpRequest, namespace: str, name: str, cursor: str = "", limit: int = USUAL) -> Any:
     """The builds of a repository, newest first."""
     rows = Build.objects.for_page().select_related("superseded_by")
@@ -48,13 +48,13 @@ def listing(request: HttpRequest, namespace: str, name: str, cursor: str = "", l
     return {**found, "items": [BuildOut(**item) for item in builds_out(found["items"])]}
 
 
-@router.get("/builds/{int:build_id}", response=BuildOut)
+@router.get("/builds/{int:build_id}", response=BuildOut, summary="Read a build")
 def detail(request: HttpRequest, build_id: int) -> Any:
     """One build with its steps."""
     return builds_out([_find(request, build_id)])[0]
 
 
-@router.get("/builds/{int:build_id}/log", response={200: LinesOut}, url_name="build-log-api")
+@router.get("/builds/{int:build_id}/log", response={200: LinesOut}, url_name="build-log-api", summary="Read the log")
 def log(
     request: HttpRequest,
     build_id: int,
@@ -86,14 +86,14 @@ def _raw(request: HttpRequest, reader: Any, step: int | None) -> HttpResponseBas
     return answer
 
 
-@router.post("/builds/{int:build_id}/cancel", response={202: BuildOut})
+@router.post("/builds/{int:build_id}/cancel", response={202: BuildOut}, summary="Cancel a build")
 def cancel(request: HttpRequest, build_id: int) -> Any:
     """Stop the build: at once where it waits, within 10 s where it runs. Again is harmless."""
     build = cancel_build(person(request), _find(request, build_id, role=Role.WRITE))
     return Status(202, builds_out([build])[0])
 
 
-@router.post("/builds/{int:build_id}/retry", response={202: BuildOut})
+@router.post("/builds/{int:build_id}/retry", response={202: BuildOut}, summary="Try a build again")
 def retry(request: HttpRequest, build_id: int) -> Any:
     """Try again: one more attempt of a build that did not succeed, or a new build where it did."""
     build = retry_build(person(request), _find(request, build_id, role=Role.WRITE))

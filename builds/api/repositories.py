@@ -36,7 +36,7 @@ router = Router(tags=["repositories"])
 R = "/repositories/{namespace}/{name}"
 
 
-@router.post("/repositories", response={201: RepositoryOut})
+@router.post("/repositories", response={201: RepositoryOut}, summary="Make a repository")
 def create(request: HttpRequest, body: RepositoryIn) -> Any:
     """Make an image repository. An administrator's call makes the namespace too where it is new."""
     repository = create_repository(
@@ -45,7 +45,7 @@ def create(request: HttpRequest, body: RepositoryIn) -> Any:
     return Status(201, repository_out(repository))
 
 
-@router.get("/repositories", response=Page)
+@router.get("/repositories", response=Page, summary="List repositories")
 def listing(request: HttpRequest, cursor: str = "", limit: int = USUAL) -> Any:
     """The repositories that the caller may see, oldest first."""
     rows = Repository.objects.visible_to(request.user).select_related("namespace", "registry")
@@ -54,14 +54,14 @@ def listing(request: HttpRequest, cursor: str = "", limit: int = USUAL) -> Any:
     return {**found, "items": [repository_out(row, last.get(row.pk)) for row in found["items"]]}
 
 
-@router.get(R, response=RepositoryOut)
+@router.get(R, response=RepositoryOut, summary="Read a repository")
 def detail(request: HttpRequest, namespace: str, name: str) -> Any:
     """One repository with its source and last build."""
     repository = find_repository(request, namespace, name)
     return repository_out(repository, last_builds([repository.pk]).get(repository.pk))
 
 
-@router.put(f"{R}/source", response=SourceOut)
+@router.put(f"{R}/source", response=SourceOut, summary="Link the Git repository")
 def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any:
     """Link the Git repository, or change the link. The webhook secret is in the answer that made it, and never again.
 
@@ -85,14 +85,14 @@ def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any
     return source_out(saved.source, saved.new_secret)
 
 
-@router.get(f"{R}/rules", response=list[RuleOut])
+@router.get(f"{R}/rules", response=list[RuleOut], summary="Read the rules")
 def rules(request: HttpRequest, namespace: str, name: str) -> Any:
     """The build rules in order."""
     source = find_source(find_repository(request, namespace, name))
     return [rule_out(rule) for rule in source.rules.all()] if source else []
 
 
-@router.put(f"{R}/rules", response=list[RuleOut])
+@router.put(f"{R}/rules", response=list[RuleOut], summary="Replace the rules")
 def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[RuleIn]) -> Any:
     """Make these the rules, in this order. All or nothing: with one problem nothing is saved."""
     source = _source(request, namespace, name, role=Role.WRITE)
@@ -102,7 +102,7 @@ def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[Ru
     return [rule_out(rule) for rule in save_rules(person(request), source, drafts)]
 
 
-@router.post(f"{R}/rules/test", response=RulesTestOut)
+@router.post(f"{R}/rules/test", response=RulesTestOut, summary="Try the rules on refs")
 def test_rules(request: HttpRequest, namespace: str, name: str, body: RulesTestIn) -> Any:
     """What each rule says of each ref: the function that the webhook asks. Saves nothing, builds nothing."""
     repository = find_repository(request, namespace, name)
@@ -121,7 +121,7 @@ def test_rules(request: HttpRequest, namespace: str, name: str, body: RulesTestI
     return {"results": results, "collisions": [clash.message for clash in clashes]}
 
 
-@router.get(f"{R}/tags", response=Page)
+@router.get(f"{R}/tags", response=Page, summary="List the tags")
 def tags(request: HttpRequest, namespace: str, name: str, cursor: str = "", limit: int = USUAL) -> Any:
     """Where each tag points now, by name."""
     rows = Tag.objects.filter(repository=find_repository(request, namespace, name))
