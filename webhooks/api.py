@@ -86,7 +86,7 @@ class DeliveriesOut(Schema):
     next: str | None
 
 
-@router.get(f"{R}/deliveries", response=DeliveriesOut)
+@router.get(f"{R}/deliveries", response=DeliveriesOut, summary="List deliveries")
 def listing(
     request: HttpRequest, namespace: str, name: str, status: str = "", cursor: str = "", limit: int = USUAL
 ) -> Any:
@@ -108,13 +108,13 @@ def listing(
     }
 
 
-@router.get("/deliveries/{uuid:delivery_id}", response=DeliveryDetailOut)
+@router.get("/deliveries/{uuid:delivery_id}", response=DeliveryDetailOut, summary="Read a delivery")
 def detail(request: HttpRequest, delivery_id: UUID) -> Any:
     """One delivery with its request. A duplicate or a replay shows the request of the delivery it repeats."""
     return _detail(_find(request, delivery_id))
 
 
-@router.post("/deliveries/{uuid:delivery_id}/replay", response={202: DeliveryDetailOut})
+@router.post("/deliveries/{uuid:delivery_id}/replay", response={202: DeliveryDetailOut}, summary="Replay a delivery")
 def replay(request: HttpRequest, delivery_id: UUID) -> Any:
     """Judge it again with the rules as they are now; the answer is the new delivery."""
     found = _find(request, delivery_id)
