@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -26,18 +27,34 @@ _ended = threading.Event()
 
 
 def worker_name() -> str:
-    """The name of this worker, the same in its pool processes: host, and process id of the main process."""
+    """The name of this worker, the same in its pool processes: host, process id and start of the main process."""
     return _Name.value
 
 
+def _own_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since boot (proc(5), `stat`, field 22), as hex; "" where it is gone.
+
+    A container's process ids begin anew at each start: the id alone would take an earlier worker for a living one.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return f"{int(stat.rpartition(')')[2].split()[19]):x}"
+
+
 class _Name:
-    value = f"{socket.gethostname()}-{os.getpid()}"
+    value = _own_name()
 
 
 @worker_init.connect
 def _main_process_starts(**_: Any) -> None:
     # Set before the pool forks, so that every slot knows whose it is.
-    _Name.value = f"{socket.gethostname()}-{os.getpid()}"
+    _Name.value = _own_name()
 
 
 @worker_process_init.connect
@@ -126,11 +143,5 @@ def _condition(*, check_builder: bool) -> dict[str, Any]:
     return fields
 
 
-def _process_lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _process_lives(pid: int, started: str) -> bool:
+    return _started(pid) == started

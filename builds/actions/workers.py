@@ -52,13 +52,13 @@ def ring() -> None:
     enqueue("builds.run_next", expires_s=9)
 
 
-def recover_host(host: str, me: str, *, alive: Callable[[int], bool]) -> None:
+def recover_host(host: str, me: str, *, alive: Callable[[int, str], bool]) -> None:
     """At a worker's start: builds of earlier workers of this host that are gone need not wait for their lease.
 
-    Names end with a process id. One that lives again as something else only means waiting for the lease.
+    Names end with a process id and that process's start, which `alive` is asked about.
     """
-    for worker in Worker.objects.filter(host=host, stopped_at=None):
-        pid = worker.name.rpartition("-")[2]
-        if worker.name == me or (pid.isdigit() and not alive(int(pid))):
+    for worker in Worker.objects.filter(host=host, stopped_at=None).exclude(name=me):
+        *_, pid, started = ("", "", *worker.name.rsplit("-", 2))
+        if not (pid.isdigit() and alive(int(pid), started)):
             Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
             Build.objects.filter(worker=worker.name, state__in=RUNNING).update(lease_until=database_now())
