@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, IntegerField, OuterRef, Q, Subquery, Value
+from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from builds.actions.runs import Run, record_event
@@ -26,32 +27,32 @@ def in_order(now: datetime) -> BuildQuerySet:
 
     A build of a repository that already builds as many at once as its source allows is not among them.
     """
-    return (
-        queued_in_order()
-        .filter(not_before__lte=now)
-        .filter(Q(repository_running__lt=F("allowed")) | Q(repository_running=None))
-    )
+    return queued_in_order().filter(not_before__lte=now).filter(Q(repository_running__lt=F("allowed")))
 
 
 def queued_in_order() -> BuildQuerySet:
     """Every queued build in the order in which the policy will look at it, with `repository_running`."""
-    running = Build.objects.filter(state__in=RUNNING)
-    in_repository = running.filter(repository=OuterRef("repository")).order_by().values("repository")
-    in_namespace = (
-        running.filter(repository__namespace=OuterRef("repository__namespace"))
-        .order_by()
-        .values("repository__namespace")
-    )
-    count = {"output_field": IntegerField()}
+    # What runs is as many rows as there are slots: counted first, and put into the query as constants. As subqueries
+    # SQLite counts them anew for each waiting build, over all builds that the repository ever had.
+    running = Build.objects.filter(state__in=RUNNING).values_list("repository_id", "repository__namespace_id")
+    repositories, namespaces = Counter[int](), Counter[int]()
+    for repository_id, namespace_id in running.order_by():
+        repositories[repository_id] += 1
+        namespaces[namespace_id] += 1
     return (
         Build.objects.filter(state=State.QUEUED)
         .annotate(
-            repository_running=Coalesce(Subquery(in_repository.annotate(n=Count("pk")).values("n"), **count), Value(0)),
-            namespace_running=Coalesce(Subquery(in_namespace.annotate(n=Count("pk")).values("n"), **count), Value(0)),
+            repository_running=_counted("repository", repositories),
+            namespace_running=_counted("repository__namespace", namespaces),
             allowed=Coalesce(F("source__parallel_builds"), Value(1)),
         )
         .order_by("priority", "namespace_running", "queued_at", "pk")
     )
+
+
+def _counted(field: str, counts: Counter[int]) -> Case:
+    cases = [When(**{field: key}, then=Value(count)) for key, count in counts.items()]
+    return Case(*cases, default=Value(0), output_field=IntegerField())
 
 
 def claim_next(worker: str, *, slots: int | None = None) -> Run | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -262,3 +263,23 @@ def test_w09_one_active_build_per_rule_ref_and_commit():
     second = request_builds(rule.source, Ref("branch", "main"), COMMIT, verdicts, order)
     assert first == second
     assert Build.objects.count() == 1
+
+
+def test_a_long_history_does_not_slow_the_queue_down(django_assert_max_num_queries):
+    """The policy looks at what waits and what runs, never at what ended: a claim holds up every other writer."""
+    busy, idle = rule_in("acme/busy"), rule_in("acme/idle")
+    plan: dict[str, object] = {"plan": {}, "ref_type": "branch", "ref": "main"}
+    for rule in (busy, idle):
+        fields = {"rule": rule, "source": rule.source, "repository": rule.source.repository, **plan}
+        Build.objects.bulk_create(Build(number=n, state=State.SUCCEEDED, **fields) for n in range(1000, 2500))
+        Build.objects.bulk_create(Build(number=n, commit=f"{n:040d}", **fields) for n in range(5000, 5300))
+    make_build(busy, state=State.BUILDING, attempt=1, commit="f" * 40, worker="worker-2")
+    began = time.monotonic()
+    with django_assert_max_num_queries(12):
+        run = claim_next("worker-1")
+    assert time.monotonic() - began < 1
+    assert run is not None
+    assert Build.objects.get(pk=run.build_id).rule == idle
+    began = time.monotonic()
+    assert len(queue()) == 599
+    assert time.monotonic() - began < 2
