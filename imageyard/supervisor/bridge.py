@@ -27,6 +27,10 @@ class Bridge:
     address: str
     pool: str
 
+    @property
+    def subnet(self) -> str:
+        return str(ipaddress.IPv4Interface(self.address).network)
+
 
 def ensure_bridge(folder: Path) -> Bridge:
     """Make the bridge of the engine that lives in the folder; the second call finds it, and keeps its subnet.
@@ -43,13 +47,24 @@ def ensure_bridge(folder: Path) -> Bridge:
         networks = list(BRIDGES.subnets(new_prefix=24))
         rotated = networks[start:] + networks[:start]
         subnet = next(network for network in rotated if not any(network.overlaps(route) for route in taken))
-    bridge = Bridge(name, f"{subnet[1]}/24", f"{POOL[0] + 256 * subnet[0].packed[2]}/24")
+    bridge = _bridge(folder, subnet)
     kept.write_text(json.dumps({"subnet": str(subnet)}), encoding="utf-8")
     if not Path(f"/sys/class/net/{name}").exists():
         _ip("link", "add", name, "type", "bridge")
     _ip("address", "replace", bridge.address, "dev", name)
     _ip("link", "set", name, "up")
     return bridge
+
+
+def known_bridge(folder: Path) -> Bridge | None:
+    """The bridge that the engine of the folder was given; None where it never had one."""
+    subnet = _kept_subnet(folder / "bridge.json")
+    return _bridge(folder, subnet) if subnet else None
+
+
+def _bridge(folder: Path, subnet: ipaddress.IPv4Network) -> Bridge:
+    name = f"iy{hashlib.sha256(os.fsencode(folder)).hexdigest()[:10]}"
+    return Bridge(name, f"{subnet[1]}/24", f"{POOL[0] + 256 * subnet[0].packed[2]}/24")
 
 
 def remove_bridge(folder: Path) -> None:

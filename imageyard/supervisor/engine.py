@@ -10,10 +10,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from imageyard.supervisor.bridge import ensure_bridge, remove_bridge
+from imageyard.supervisor.bridge import ensure_bridge, known_bridge, remove_bridge
 from imageyard.supervisor.child import Child, PartError, wait_until
 from imageyard.supervisor.ports import unix_http_status
 from imageyard.supervisor.rootchild import RootChild, as_root, ask_for_password, is_root
+from imageyard.supervisor.wayout import close_way, open_way
 
 # BuildKit in the Engine: 23.0 is the first that builds with it by default, buildx 0.13 the first with rawjson progress.
 MIN_ENGINE = (23, 0)
@@ -122,13 +123,16 @@ class DockerEngine:
     def wait_ready(self, timeout_s: float = 60) -> None:
         if self.child.process is not None or not self.answers():
             wait_until(self.answers, self.child, timeout_s=timeout_s, waiting_for=self.waiting_for)
+        if bridge := known_bridge(self.folder):
+            open_way(bridge)
 
     def stop(self) -> None:
         if self.child.process is not None:
             self.child.stop(grace_s=20)
         elif self.answers():
             self._stop_adopted()
-        if self.folder.exists():
+        if bridge := known_bridge(self.folder):
+            close_way(bridge)
             remove_bridge(self.folder)
 
     def answers(self) -> bool:

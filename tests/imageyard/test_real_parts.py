@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from imageyard.base_image import root_filesystem
+from imageyard.supervisor.bridge import known_bridge
 from imageyard.supervisor.parts import DockerEngine, PartError, Redis
 from tests.real_parts import running
 
@@ -55,6 +56,22 @@ def test_it_runs_two_docker_engines_side_by_side(docker_host: str) -> None:
                 build = ["docker", "buildx", "build", "--build-context", "base=docker-image://base:1", str(context)]
                 subprocess.run(build, check=True, env=env)
         assert not second.answers()
+
+
+@pytest.mark.engine
+def test_the_way_out_of_an_engine_stays_open_beside_another_and_is_closed_behind_it() -> None:
+    with tempfile.TemporaryDirectory(prefix="iy-engine-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        engine = DockerEngine(Path(folder))
+        with running(engine):
+            bridge = known_bridge(engine.folder)
+            assert f"-i {bridge.name} -j ACCEPT" in _rules("-S", "DOCKER-USER")
+            assert bridge.subnet in _rules("-t", "nat", "-S", "POSTROUTING")
+        assert bridge.name not in _rules("-S", "DOCKER-USER")
+        assert bridge.subnet not in _rules("-t", "nat", "-S", "POSTROUTING")
+
+
+def _rules(*arguments: str) -> str:
+    return subprocess.run(["iptables", "-w", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def test_it_names_the_program_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
