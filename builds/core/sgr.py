@@ -1,4 +1,4 @@
-"""SGR, the sequence that colours: parameters to a look, and a look to the opening tag of a span. Lines are not read here.
+"""SGR, the sequence that colours: parameters to a look, a look to the tag of a span. Lines are not read here.
 
 Written as ansi_up 6.0.6 reads it, quirks included (colon forms and unknown numbers do nothing), so that a page looks
 the same whether the server or the browser drew it. Source of the numbers: ECMA-48, 8.3.117, and xterm's 256 colours.

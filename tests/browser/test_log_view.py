@@ -135,7 +135,7 @@ def test_b02_it_draws_bars_colours_and_markup_as_a_terminal_would(page, rendered
 
 
 def test_b02_it_draws_the_same_without_scripts(browser, site, page, rendered):
-    cases, build = rendered
+    _, build = rendered
     page.goto(build["url"])
     wait_for_lines(page)
     with_scripts = page.evaluate("[...document.querySelectorAll('.log-text')].map((e) => e.innerHTML)")
