@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from builds.actions import lifecycle
-from builds.actions.claim import claim_next
+from builds.actions.claim import claim_next, in_order
 from builds.actions.runs import Run, advance, note, renew_lease
 from builds.actions.upkeep import ring_for_due, sweep_all
 from builds.core.errors import BuildError, ErrorKind
@@ -265,21 +264,16 @@ def test_w09_one_active_build_per_rule_ref_and_commit():
     assert Build.objects.count() == 1
 
 
-def test_a_long_history_does_not_slow_the_queue_down(django_assert_max_num_queries):
-    """The policy looks at what waits and what runs, never at what ended: a claim holds up every other writer."""
-    busy, idle = rule_in("acme/busy"), rule_in("acme/idle")
-    plan: dict[str, object] = {"plan": {}, "ref_type": "branch", "ref": "main"}
-    for rule in (busy, idle):
-        fields = {"rule": rule, "source": rule.source, "repository": rule.source.repository, **plan}
-        Build.objects.bulk_create(Build(number=n, state=State.SUCCEEDED, **fields) for n in range(1000, 2500))
-        Build.objects.bulk_create(Build(number=n, commit=f"{n:040d}", **fields) for n in range(5000, 5300))
+def test_a_long_history_does_not_slow_the_queue_down():
+    """The policy looks at what waits and what runs, never at what ended: a claim holds up every other writer.
+
+    With subqueries SQLite took minutes for 1,000 waiting builds beside 100,000 that had ended.
+    """
+    busy = rule_in("acme/busy")
     make_build(busy, state=State.BUILDING, attempt=1, commit="f" * 40, worker="worker-2")
-    began = time.monotonic()
-    with django_assert_max_num_queries(12):
-        run = claim_next("worker-1")
-    assert time.monotonic() - began < 1
+    make_build(busy)
+    idle = make_build(rule_in("acme/idle"))
+    assert str(in_order(timezone.now()).query).count("SELECT") == 1
+    run = claim_next("worker-1")
     assert run is not None
-    assert Build.objects.get(pk=run.build_id).rule == idle
-    began = time.monotonic()
-    assert len(queue()) == 599
-    assert time.monotonic() - began < 2
+    assert run.build_id == idle.pk
