@@ -12,7 +12,10 @@ import pytest
 import redis
 
 from tests.git_server import git, make_repo
+from tests.lfs_server import ATTRIBUTES, lfs, pointer
 from tests.yard import GitRepository, Yard, fresh
+
+__all__ = ["lfs"]
 
 PASSWORD = "S3cr/et+P@ss%word"
 
@@ -172,6 +175,27 @@ def test_submodules_come_along_without_a_trace_of_git(yard: Yard, base_image: st
     files = yard.image_files("git/outer", "latest")
     assert files["src/lib/inner.txt"][1] == b"from the submodule"
     assert not any(".git/" in name or name.endswith("/.git") for name in files)
+
+
+def test_g04_lfs_content_is_in_the_image_or_the_build_says_why_not(yard: Yard, base_image, git_root, git_http, lfs):
+    repo, content = make_repo(git_root), b"\0large\xff" * 1000
+    git_http.login = ("bot", PASSWORD)
+    fields = {"forge": "github", "clone_url": git_http.address(), "credential": {"username": "bot", "token": PASSWORD}}
+    files = ATTRIBUTES | {"Dockerfile": fresh(base_image, "COPY . /src"), "data.bin": lfs.add(content)}
+    commit = repo.commit(files)
+    linked = yard.link("git/lfs", **fields)
+    off = linked.build_push(commit)
+    assert off["state"] == "succeeded", off["sentence"]
+    assert b"1 LFS pointer file is in the context instead of content" in yard.log(off["id"])
+    yard.send("PUT", "/repositories/git/lfs/source", fields | {"lfs": True})
+    on = yard.wait(linked.trigger()["id"])
+    assert on["state"] == "succeeded", on["sentence"]
+    assert yard.image_files("git/lfs", "latest")["src/data.bin"][1] == content
+    lost = linked.build_push(repo.commit({"lost.bin": pointer(b"never uploaded")}))
+    assert (lost["state"], lost["error"]["kind"]) == ("failed", "source")
+    assert [step["state"] for step in lost["steps"] if step["name"].startswith("Check out")] == ["failed"]
+    assert "`lost.bin`" in lost["sentence"]
+    assert PASSWORD.encode() not in yard.log(on["id"]) + yard.log(lost["id"])
 
 
 def test_10_keys_and_secrets_of_the_home_are_for_its_owner_alone(yard: Yard):
