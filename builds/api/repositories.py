@@ -22,11 +22,11 @@ from builds.api.schemas import (
     SourceOut,
     TagOut,
 )
-from builds.api.shapes import repository_out, rule_out, source_out, tag_out, verdict_out
+from builds.api.shapes import repositories_out, rule_out, source_out, tag_out, verdict_out
 from builds.core.plan import evaluate, find_collisions
 from builds.core.rules import Ref, RuleSpec
 from builds.models import Source
-from builds.reading import last_builds, rules_of
+from builds.reading import rules_of
 from builds.views.lookup import find_repository, find_source, person
 from lib.paging import USUAL, page
 from registry.actions import create_repository
@@ -42,7 +42,7 @@ def create(request: HttpRequest, body: RepositoryIn) -> Any:
     repository = create_repository(
         person(request), body.namespace, body.name, description=body.description, visibility=body.visibility
     )
-    return Status(201, repository_out(repository))
+    return Status(201, repositories_out([repository])[0])
 
 
 @router.get("/repositories", response=Page, summary="List repositories")
@@ -50,15 +50,13 @@ def listing(request: HttpRequest, cursor: str = "", limit: int = USUAL) -> Any:
     """The repositories that the caller may see, oldest first."""
     rows = Repository.objects.visible_to(request.user).select_related("namespace", "registry")
     found = page(rows, key="pk", cursor=cursor, limit=limit, show=lambda row: row)
-    last = last_builds([row.pk for row in found["items"]])
-    return {**found, "items": [repository_out(row, last.get(row.pk)) for row in found["items"]]}
+    return {**found, "items": repositories_out(found["items"])}
 
 
 @router.get(R, response=RepositoryOut, summary="Read a repository")
 def detail(request: HttpRequest, namespace: str, name: str) -> Any:
     """One repository with its source and last build."""
-    repository = find_repository(request, namespace, name)
-    return repository_out(repository, last_builds([repository.pk]).get(repository.pk))
+    return repositories_out([find_repository(request, namespace, name)])[0]
 
 
 @router.put(f"{R}/source", response=SourceOut, summary="Link the Git repository")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +11,20 @@ from builds.core.plan import Verdict
 from builds.core.rules import RuleSpec, describe_rule
 from builds.live.steps import step_fields
 from builds.models import Build, BuildRule, Source, Step
-from builds.reading import sentences_of
+from builds.reading import last_builds, sentences_of
 from registry.models import Repository, Tag
 
 
-def repository_out(repository: Repository, last: Build | None = None) -> dict[str, Any]:
-    source = Source.objects.filter(repository=repository).first()
+def repositories_out(repositories: Sequence[Repository]) -> list[dict[str, Any]]:
+    """Repositories with namespace and registry loaded; two queries more, however many they are."""
+    keys = [repository.pk for repository in repositories]
+    last = last_builds(keys)
+    told = Source.objects.filter(repository__in=keys).defer("token", "deploy_key", "webhook_secret", "refs")
+    sources = {source.repository_id: source for source in told}
+    return [_repository_out(row, sources.get(row.pk), last.get(row.pk)) for row in repositories]
+
+
+def _repository_out(repository: Repository, source: Source | None, last: Build | None) -> dict[str, Any]:
     return {
         "id": repository.pk,
         "namespace": repository.namespace.name,

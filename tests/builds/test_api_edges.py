@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import AuditEntry, Role
 from builds.models import Build, Source
 from tests.builds.test_api import PROBLEM, Api, admin, linked, reader, stranger, writer  # noqa: F401 — fixtures
-from tests.factories import make_build, make_member, make_repository, make_source, make_user
+from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
 
 pytestmark = pytest.mark.django_db
 WEB = "/repositories/acme/web"
@@ -60,7 +60,7 @@ def test_a_fault_of_ours_is_a_problem_too(admin, linked, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("of a secret")
 
-    monkeypatch.setattr("builds.api.repositories.last_builds", broken)
+    monkeypatch.setattr("builds.api.shapes.last_builds", broken)
     answer = admin("GET", "/repositories")
     assert is_problem(answer, 500)
     assert "secret" not in answer.content.decode()
@@ -177,3 +177,14 @@ def test_a_session_needs_its_csrf_token_for_changes(linked):
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_user("alice"))
     assert is_problem(client.post("/api/v1/repositories", "{}", content_type="application/json"), 403)
+
+
+def test_a_list_of_repositories_costs_as_many_queries_as_one(admin, django_assert_num_queries):
+    """Pages of 200 repositories are asked for: the token, the repositories, their sources and their last builds."""
+    for number in range(5):
+        make_build(make_rule(make_source(make_repository(f"acme/r{number}"))))
+    admin("GET", "/repositories")  # writes down when the token was used
+    with django_assert_num_queries(4):
+        answer = admin("GET", "/repositories")
+    assert [row["last_build"]["number"] for row in answer.json()["items"]] == [1] * 5
+    assert all(row["source"]["webhook_secret"] is None for row in answer.json()["items"])
