@@ -319,8 +319,8 @@ def test_objects_that_do_not_fit_on_the_disk_are_not_asked_for(repo, lfs, source
 
 
 def test_what_must_stay_free_on_the_disk_stays_free(repo, lfs, source, checkouts):
-    free = shutil.disk_usage(checkouts.folder.parent).free
-    assert failure(checkouts, source, keep_free_bytes=free).kind is ErrorKind.LIMIT
+    everything = shutil.disk_usage(checkouts.folder.parent).total
+    assert failure(checkouts, source, keep_free_bytes=everything).kind is ErrorKind.LIMIT
     assert lfs.batches == []
 
 
