@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -21,6 +22,8 @@ from lib.crypto import new_secret
 from lib.queue import enqueue
 from lib.refusal import Refused
 from registry.models import Repository
+
+PROBE_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,17 +157,23 @@ _ASKED_WITH = ("clone_url", "username", "token", "deploy_key", "ssh_known_hosts"
 
 
 def record_contact(source: Source, *, forge_id: str = "", full_name: str = "", default_branch: str = "") -> None:
-    """A good delivery arrived: the webhook works. The forge's name for the repository follows renames (W13)."""
+    """A good delivery arrived: the webhook works. The forge's name for the repository follows renames (W13).
+
+    There are new refs now; a worker looks, where the last look is a while ago, so that the rule tester knows them.
+    """
     now = timezone.now()
     fields: dict[str, Any] = {"last_delivery_at": now}
+    if source.connected_at is None:
+        fields["connected_at"] = now
     if forge_id and not source.forge_repository_id:
         fields["forge_repository_id"] = forge_id
     if full_name and full_name != source.forge_full_name:
         fields["forge_full_name"] = full_name[:255]
     Source.objects.filter(pk=source.pk).update(**fields)
-    Source.objects.filter(pk=source.pk, connected_at=None).update(connected_at=now)
-    if default_branch:
+    if default_branch and not source.default_branch:
         Source.objects.filter(pk=source.pk, default_branch="").update(default_branch=default_branch[:255])
+    if source.probe_state != "asked" and (not source.refs or now - (source.probed_at or now) > PROBE_AGAIN):
+        request_probe(source)
 
 
 def _branch(name: str) -> str:
