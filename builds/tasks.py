@@ -36,6 +36,14 @@ def archive_log(build_id: int, attempt: int) -> None:
     archive_attempt(build_id, attempt)
 
 
+@shared_task(name="builds.forget_logs")
+def forget_logs(*build_ids: int) -> None:
+    """Remove the stored logs of builds that were deleted."""
+    from builds.pipeline.logbook import forget_deleted
+
+    forget_deleted(build_ids)
+
+
 @shared_task(name="builds.probe_source")
 def probe_source(source_id: str) -> None:
     """Ask the Git server of a source for its branches and tags."""

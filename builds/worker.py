@@ -89,7 +89,8 @@ def _introduce() -> bool:
 
 def _report(*, check_builder: bool, had_fault: bool) -> bool:
     """A later report. Gives whether the builder is at fault, as far as it was asked."""
-    condition = _condition(check_builder=check_builder)
+    # A build may have met the fault before we did, and said so.
+    condition = _condition(check_builder=check_builder or workers.builder_is_at_fault(worker_name()))
     workers.report_worker(worker_name(), **condition)
     return bool(condition.get("builder_fault", had_fault))
 
@@ -136,10 +137,11 @@ def _condition(*, check_builder: bool) -> dict[str, Any]:
     if check_builder:
         # The web process imports this module's neighbours only.
         from builds.engine.builder import ask_builder
-        from builds.pipeline.leftovers import remove_leftovers
+        from builds.pipeline.leftovers import remove_leftovers, remove_mirrors
 
         fields["builder"], fields["builder_fault"] = ask_builder()
         remove_leftovers()
+        remove_mirrors()
     return fields
 
 

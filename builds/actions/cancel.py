@@ -28,7 +28,9 @@ def cancel_build(actor: User, build: Build, reason: str = "") -> Build:
             if build.cancel_requested_at is not None:
                 break
             if build.is_final:
-                raise Refused(f"Build #{build.number} is over already: it {_ENDED[State(build.state)]}.", code="conflict")
+                raise Refused(
+                    f"Build #{build.number} is over already: it {_ENDED[State(build.state)]}.", code="conflict"
+                )
             if is_half_published(build):
                 raise Refused(
                     f"Build #{build.number} was cut off while its tags were being put, so that is finished first. "

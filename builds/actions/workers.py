@@ -47,6 +47,11 @@ def takes_builds(name: str) -> bool:
     return row is None or row.takes_builds
 
 
+def builder_is_at_fault(name: str) -> bool:
+    """Whether the worker's builder did not answer when it was last asked."""
+    return Worker.objects.filter(name=name).exclude(builder_fault="").exists()
+
+
 def ring() -> None:
     """Ring the doorbell once for a free slot."""
     enqueue("builds.run_next", expires_s=9)

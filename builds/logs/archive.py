@@ -29,7 +29,7 @@ def archive_log(
     done = store.archive(build_id, attempt)
     if done is not None:
         return done
-    folder = f"{build_id // 1000:06d}/{build_id}/{attempt}"
+    folder = f"{_folder(build_id)}/{attempt}"
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         source = LiveSource(store, None, build_id, attempt)
         index = list(_write(spool, source))
@@ -37,6 +37,22 @@ def archive_log(
     archive = store.save_archive(build_id, attempt, Archive(name, index, clipped))
     _remove_others(storage, folder, archive.object_name)
     return archive
+
+
+def forget_logs(build_id: int, *, storage: Storage | None = None) -> None:
+    """Remove every object of a build that is gone; again does nothing."""
+    storage = storage or storages["logs"]
+    folder = _folder(build_id)
+    try:
+        attempts = storage.listdir(folder)[0]
+    except (FileNotFoundError, NotImplementedError):
+        return
+    for attempt in attempts:
+        _remove_others(storage, f"{folder}/{attempt}", "")
+
+
+def _folder(build_id: int) -> str:
+    return f"{build_id // 1000:06d}/{build_id}"
 
 
 def _save(storage: Storage, name: str, spool: IO[bytes]) -> str:

@@ -1,14 +1,19 @@
-"""Work trees of runs that died: removed at a worker's start and every half minute, never one that is in use."""
+"""What nobody needs any more on a worker's disk: work trees of runs that died, mirrors of sources that were removed.
+
+It is looked for at a worker's start and every half minute, and nothing that is in use is touched.
+"""
 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 from django.conf import settings
 
 from builds.core.states import RUNNING
-from builds.models import Build
+from builds.models import Build, Source
 
 
 def remove_leftovers() -> int:
@@ -27,3 +32,17 @@ def remove_leftovers() -> int:
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)
     return len(dead)
+
+
+def remove_mirrors() -> int:
+    """Remove the mirrors of sources that are no more, with those of their submodules; gives how many."""
+    mirrors: dict[UUID, Path] = {}
+    for path in Path(settings.MIRRORS_DIR).glob("*.git"):
+        with suppress(ValueError):
+            mirrors[UUID(path.stem)] = path
+    there = set(Source.objects.filter(pk__in=mirrors).values_list("pk", flat=True)) if mirrors else set()
+    gone = [path for key, path in mirrors.items() if key not in there]
+    for path in gone:
+        for each in path.parent.glob(f"{path.name}*"):
+            shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink(missing_ok=True)
+    return len(gone)

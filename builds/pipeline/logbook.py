@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from builds.actions.steps import count_lines, save_steps
 from builds.core.errors import BuildError, Stopped
 from builds.core.states import RUNNING
 from builds.live.steps import step_fields
-from builds.logs.archive import archive_log
+from builds.logs.archive import archive_log, forget_logs
 from builds.logs.salvage import salvage
 from builds.logs.stream import connect, forget
 from builds.logs.writer import LogWriter
@@ -154,3 +154,11 @@ def archive_attempt(build_id: int, attempt: int) -> None:
     totals = salvage(build_id, attempt, store=store, redis=connect(settings.REDIS_URL))
     count_lines(build_id, attempt, {step: (total.lines, total.size_bytes) for step, total in totals.items()})
     archive_log(build_id, attempt, store=store, clipped=build.log_clipped if build.attempt == attempt else "")
+
+
+def forget_deleted(build_ids: Sequence[int]) -> None:
+    """Remove the stored logs of those of these builds that are gone."""
+    there = set(Build.objects.filter(pk__in=build_ids).values_list("pk", flat=True))
+    for build_id in build_ids:
+        if build_id not in there:
+            forget_logs(build_id)

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Role
 from builds.actions import make_deploy_key, renew_webhook_secret, request_probe, save_source, trust_host_keys
+from builds.actions.repositories import remove_repository
 from builds.core.forge_pages import hooks_page, keys_page
 from builds.forms import DeleteForm, HostKeysForm, RepositorySettingsForm, SourceForm
 from builds.models import Source
 from builds.views.lookup import find_repository, find_source, person
 from lib import shown_once
 from lib.refusal import Refused
-from registry.actions import delete_repository, update_repository
+from registry.actions import update_repository
 from registry.models import Repository
 
 _LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 — compared with, not bound to
@@ -167,7 +168,7 @@ def delete(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     form = DeleteForm(repository, request.POST)
     if form.is_valid():
         try:
-            delete_repository(person(request), repository)
+            remove_repository(person(request), repository)
         except Refused as refused:
             form.add_error(None, refused.sentence)
         else:

@@ -1,0 +1,27 @@
+"""The end of a repository in this room: its rules and builds go with its row, its logs from where they are kept."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import User
+from builds.models import Build, LogArchive
+from lib.queue import enqueue
+from registry.actions import delete_repository
+from registry.models import Repository
+
+_AT_ONCE = 500
+
+
+def remove_repository(actor: User, repository: Repository) -> None:
+    """Delete `repository` with its source, rules, builds and logs. Images stay in the registry.
+
+    A worker clears the stored logs afterwards, and its mirror of the Git repository at its next round. Raises Refused.
+    """
+    with transaction.atomic():
+        builds = Build.objects.filter(repository=repository)
+        stored = LogArchive.objects.filter(build__in=builds).order_by("build").values_list("build", flat=True)
+        logged = list(stored.distinct())
+        delete_repository(actor, repository)
+        for first in range(0, len(logged), _AT_ONCE):
+            enqueue("builds.forget_logs", *logged[first : first + _AT_ONCE])
