@@ -248,12 +248,10 @@ class Yard:
             time.sleep(0.1)
         return log
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, **environ: str) -> str:
         """Run one of Django's commands as the yard's processes would; what it prints."""
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(
-            command, cwd=CHECKOUT, env=self.environ, check=True, capture_output=True, text=True
-        ).stdout
+        command, env = [sys.executable, "manage.py", *arguments], self.environ | environ
+        return subprocess.run(command, cwd=CHECKOUT, env=env, check=True, capture_output=True, text=True).stdout
 
     def wait_healthy(self) -> None:
         """Wait until web serves again."""

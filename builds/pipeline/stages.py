@@ -10,10 +10,12 @@ from django.conf import settings
 
 from builds.actions import lifecycle
 from builds.actions.runs import Run
+from builds.actions.workers import report_worker
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.failure_evidence import code
 from builds.core.progress_events import parse_step_name
 from builds.core.states import State
+from builds.engine.builder import ask_builder
 from builds.engine.stopflag import StopFlag
 from builds.models import Build
 from builds.pipeline.build import build_image
@@ -40,11 +42,20 @@ def carry_out(run: Run, worker: str) -> None:
     job = Job(build, run, stop, logbook, work_dir, timeout_s=left_s)
     with watched(run, worker, stop, timeout_s=left_s):
         try:
-            _end(job, _outcome(job))
+            ended = _outcome(job)
+            _end(job, ended)
+            if isinstance(ended, BuildError) and ended.kind is ErrorKind.BUILDER:
+                _look_at_builder(worker)
         except Exception:  # its build is gone, or the database is: the sweep ends what is left, and the next one starts
             log.exception("a run could not write its end down", build=build.pk, attempt=run.attempt)
         finally:
             shutil.rmtree(work_dir, ignore_errors=True)
+
+
+def _look_at_builder(worker: str) -> None:
+    """A builder that went away is noticed at once, before another build meets it and spends an attempt on it."""
+    name, fault = ask_builder()
+    report_worker(worker, builder=name, builder_fault=fault)
 
 
 def _outcome(job: Job) -> Stopped | BuildError | None:

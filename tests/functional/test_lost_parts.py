@@ -31,7 +31,6 @@ class Fragile:
     yard: Yard
     redis: Redis
     cable: Cable
-    full: dict[str, Any]
 
     def restart_of_worker(self, number: signal.Signals) -> list[int]:
         """Signal the worker's main process; all of its processes of before."""
@@ -50,28 +49,21 @@ def fragile(registry_host: str, docker_host: str, base_image: str) -> Iterator[F
     folder = Path(tempfile.mkdtemp(prefix="iy-fragile-", dir="/tmp"))
     cable = Cable(folder, docker_host)
     cable.plug()
-    options = {"registry": registry_host, "docker_host": cable.host}
     hurry = {"IMAGEYARD_LEASE_S": "4", "IMAGEYARD_DRAIN_S": "1", "IMAGEYARD_LOG_CAP_MB": "1"}
-    with running(Redis(folder / "parts")) as part:
-        with running_yard(folder, redis_url=part.url, **options, **hurry, IMAGEYARD_MIN_FREE_GB="1000000") as yard:
-            full = build_on_a_full_disk(yard, base_image)
-        with running_yard(folder, redis_url=part.url, **options, **hurry) as yard:
-            yield Fragile(yard, part, cable, full)
+    with (
+        running(Redis(folder / "parts")) as part,
+        running_yard(folder, redis_url=part.url, registry=registry_host, docker_host=cable.host, **hurry) as yard,
+    ):
+        yield Fragile(yard, part, cable)
     cable.pull()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def build_on_a_full_disk(yard: Yard, base_image: str) -> dict[str, Any]:
-    linked = yard.link("lost/disk")
-    build = linked.start({"Dockerfile": fresh(base_image)})
-    return until(lambda: (b := yard.build(build["id"]))["attempt"] == 1 and b["state"] == "queued" and b, timeout_s=60)
 
 
 @pytest.fixture
 def began(fragile: Fragile, base_image: str):
     """Link a repository and start a build whose one step prints and then sleeps for a while; it has begun."""
 
-    def start(path: str, seconds: int = 8, **fields: Any) -> tuple[Linked, dict[str, Any]]:
+    def start(path: str, seconds: int = 6, **fields: Any) -> tuple[Linked, dict[str, Any]]:
         linked = fragile.yard.link(path, rules=BRANCHES, **fields)
         build = linked.start({"Dockerfile": fresh(base_image, f"RUN echo began; sleep {seconds}; echo ended")})
         fragile.yard.wait_log(build["id"], b"began\n")
@@ -94,13 +86,27 @@ def second_attempt(yard: Yard, build: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fragile):
+def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fragile, base_image: str):
     """12. A platform fault is told apart from a user's fault, is retried, and does not use up the user's retries."""
-    sentence = fragile.full["sentence"]
-    assert sentence.startswith("The worker's disk is full: ")
-    assert "Whoever runs Imageyard makes room there. It is tried again by itself (attempt 2 of 3)." in sentence
-    build = fragile.yard.wait(fragile.full["id"], timeout_s=PATIENCE_S)
-    assert (build["state"], build["tags"]) == ("succeeded", ["latest"]), build["sentence"]
+    yard = fragile.yard
+    linked = yard.link("lost/disk")
+    worker = yard.processes("celery -A imageyard worker")[0]
+    # While the yard's own worker looks away, another one takes the build whose disk is too small for it.
+    kill(worker, signal.SIGSTOP)
+    try:
+        build = linked.start({"Dockerfile": fresh(base_image)})
+        take = "from builds.pipeline import run_until_idle; run_until_idle('small-disk-1')"
+        yard.manage("shell", "-c", take, IMAGEYARD_MIN_FREE_GB="1000000")
+    finally:
+        kill(worker, signal.SIGCONT)
+    waiting = yard.build(build["id"])
+    assert (waiting["state"], waiting["attempt"]) == ("queued", 1)
+    assert waiting["sentence"].startswith("The worker's disk is full: ")
+    assert (
+        "Whoever runs Imageyard makes room there. It is tried again by itself (attempt 2 of 3)." in waiting["sentence"]
+    )
+    build = yard.wait(build["id"], timeout_s=PATIENCE_S)
+    assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 2, ["latest"]), build["sentence"]
 
 
 def test_q02_3_a_killed_slot_gives_its_build_to_a_second_attempt(fragile: Fragile, began):
@@ -119,7 +125,6 @@ def test_q02_3_a_killed_slot_gives_its_build_to_a_second_attempt(fragile: Fragil
     assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 2, ["main"]), build["sentence"]
     assert b"ended\n" not in yard.log(build["id"], attempt=1)
     assert b"ended\n" in yard.log(build["id"])
-    until(lambda: not list((yard.home / "work").glob(f"{build['id']}.*")), timeout_s=PATIENCE_S)
 
 
 def test_q02_q04_a_killed_worker_comes_back_and_a_cancelled_build_does_not(fragile: Fragile, began):
@@ -133,6 +138,7 @@ def test_q02_q04_a_killed_worker_comes_back_and_a_cancelled_build_does_not(fragi
     before = fragile.restart_of_worker(signal.SIGKILL)
     until(lambda: not any(is_alive(pid) for pid in (*before, buildx)), timeout_s=10)
     second_attempt(yard, build)
+    until(lambda: not (yard.home / "work" / f"{build['id']}.1").exists(), timeout_s=PATIENCE_S)
     assert yard.wait(build["id"], timeout_s=PATIENCE_S)["state"] == "succeeded"
     assert yard.wait(waiting["id"], timeout_s=PATIENCE_S)["state"] == "succeeded"
     cancelled = yard.build(cancelled["id"])
@@ -142,12 +148,12 @@ def test_q02_q04_a_killed_worker_comes_back_and_a_cancelled_build_does_not(fragi
 
 def test_q02_a_worker_that_is_told_to_stop_hands_its_build_back(fragile: Fragile, began):
     yard = fragile.yard
-    _, build = began("lost/drained", seconds=10)
+    _, build = began("lost/drained", seconds=7)
     before = fragile.restart_of_worker(signal.SIGTERM)
     until(lambda: not is_alive(before[0]), timeout_s=30)
     sentences = second_attempt(yard, build)
-    assert any("handed it back" in sentence or "starts within seconds" in sentence for sentence in sentences)
-    assert not any("of 3" in sentence for sentence in sentences), "that is no failure"
+    assert not any("of 3" in sentence for sentence in sentences), f"that is no failure: {sentences}"
+    assert any(word in " ".join(sentences) for word in ("handed it back", "shut down", "starts within")), sentences
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
     assert (build["state"], build["attempt"]) == ("succeeded", 2), build["sentence"]
     assert b"began\n" in yard.log(build["id"], attempt=1)
@@ -181,7 +187,7 @@ def test_2_builds_go_on_when_every_message_in_redis_is_lost(fragile: Fragile, ba
     assert linked[0].build({"a": "b"})["state"] == "succeeded"
 
 
-PRINTING = "RUN i=0; while [ $i -lt 160 ]; do echo line $i; i=$((i+1)); sleep 0.05; done; printf 'the end'"
+PRINTING = "RUN i=0; while [ $i -lt 120 ]; do echo line $i; i=$((i+1)); sleep 0.05; done; printf 'the end'"
 
 
 def test_5_no_line_is_lost_when_redis_is_killed_in_the_middle(fragile: Fragile, base_image: str):
@@ -225,7 +231,7 @@ def test_5_no_line_is_lost_or_doubled_when_web_is_killed_in_the_middle(fragile: 
 
 def assert_printed(yard: Yard, build: dict[str, Any]) -> None:
     step = next(step for step in build["steps"] if "RUN i=0" in step["name"])
-    printed = b"".join(b"line %d\n" % i for i in range(160)) + b"the end"
+    printed = b"".join(b"line %d\n" % i for i in range(120)) + b"the end"
     assert yard.log(build["id"], step=step["index"]) == printed
 
 
