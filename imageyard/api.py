@@ -143,6 +143,6 @@ def http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(Exception)
 def fault(request: HttpRequest, error: Exception) -> HttpResponse:
-    log.error("%s %s met a fault", request.method, request.path, exc_info=error)
+    log.error("%s %r met a fault", request.method, request.path, exc_info=error)  # %r: it may hold a line break
     sentence = "Imageyard itself met a fault that its log tells more of. It is not your request."
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
