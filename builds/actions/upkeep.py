@@ -47,7 +47,7 @@ def _unarchived(now: datetime) -> list[tuple[int, int]]:
 
 def ring_for_due(now: datetime) -> None:
     """One ring for each build that may start, as far as slots are free: a lost doorbell costs one tick."""
-    due = in_order(now)[:RINGS].count()
+    due = in_order(now).order_by()[:RINGS].count()
     workers = Worker.objects.alive(now).taking_builds()
     slots = sum(workers.values_list("slots", flat=True)) or 1
     free = slots - Build.objects.filter(state__in=RUNNING).count()
