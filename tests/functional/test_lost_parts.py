@@ -153,7 +153,6 @@ def test_q02_a_worker_that_is_told_to_stop_hands_its_build_back(fragile: Fragile
     until(lambda: not is_alive(before[0]), timeout_s=30)
     sentences = second_attempt(yard, build)
     assert not any("of 3" in sentence for sentence in sentences), f"that is no failure: {sentences}"
-    assert any(word in " ".join(sentences) for word in ("handed it back", "shut down", "starts within")), sentences
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
     assert (build["state"], build["attempt"]) == ("succeeded", 2), build["sentence"]
     assert b"began\n" in yard.log(build["id"], attempt=1)

@@ -120,6 +120,14 @@ def test_it_builds_a_branch_a_tag_and_a_commit_by_hand(yard: Yard, base_image: s
     assert branch["cause"] == "manual" and "admin" in branch["cause_detail"]
 
 
+def test_g08_without_a_name_the_default_branch_is_built_once_it_is_known(yard: Yard, base_image: str):
+    linked = yard.link("rules/default", rules=[{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}])
+    commit = linked.git.commit({"Dockerfile": fresh(base_image)}, branch="trunk")
+    pushed = linked.build_push(commit, ref="refs/heads/trunk", repository={"id": 7, "default_branch": "trunk"})
+    by_hand = yard.wait(linked.trigger("")["id"])
+    assert [pushed["tags"], by_hand["tags"], by_hand["ref"]] == [["trunk"], ["trunk"], "trunk"]
+
+
 def test_it_says_which_rules_there_are_when_none_builds_by_hand(yard: Yard):
     yard.link("rules/none", rules=[tag_rule("v1", "latest")])
     body = {"ref_type": "branch", "ref": "main"}
