@@ -173,8 +173,9 @@ class _View:
                 blocked=self.blocked,
             )
         )
-        if pause > 0 and build.wait_reason:
-            sentence = build.wait_reason
+        if build.wait_reason:
+            # Why it waits again stays said; what it waits for now follows once the pause is over.
+            sentence = build.wait_reason if pause > 0 else f"{build.wait_reason} {sentence}"
         return QueueEntry(build, position, sentence, eta)
 
     def _eta(self, ahead: int, *, blocked: bool) -> float | None:

@@ -174,7 +174,7 @@ def retry_build(actor: User, build: Build) -> Build:
                 state=State.QUEUED,
                 queued_at=timezone.now(),
                 not_before=database_now(),
-                wait_reason=f"tried again by {actor.get_username()}",
+                wait_reason=f"Tried again by {actor.get_username()}.",
                 priority=Build.Priority.MANUAL,
                 platform_failures=0,
                 **_CLEARED,

@@ -11,14 +11,14 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from builds import worker as worker_process
-from builds.actions import request_probe, workers
+from builds.actions import lifecycle, request_probe, retry_build, workers
 from builds.actions.claim import claim_next
 from builds.actions.sources import record_probe
 from builds.actions.upkeep import RINGS, _unarchived, ring_for_due
 from builds.models import Build, LogFrame, Source, Worker
 from builds.pipeline import probe, run_until_idle
 from builds.reading import queue, sentence_of
-from tests.factories import make_build, make_rule, make_source
+from tests.factories import make_build, make_rule, make_source, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rings")]
 
@@ -149,3 +149,26 @@ def test_a_report_is_by_the_clock_that_all_hosts_share(monkeypatch):
     monkeypatch.setattr(workers, "database_now", lambda: ahead)
     workers.report_worker("w1", host="builder-1", slots=1)
     assert Worker.objects.get().seen_at == ahead
+
+
+def test_a_build_that_was_handed_back_says_so_until_it_starts_again():
+    """4. Every state that is not final has an owner, a deadline and a sentence a person can read."""
+    build = make_build()
+    run = claim_next("w1")
+    lifecycle.hand_back(run)
+    assert sentence_of(build_now(build)) == (
+        "Its worker was shut down and handed it back; the next free worker takes it. No worker is connected: start one "
+        "with `make up`, or ask the administrator."
+    )
+
+
+def test_a_build_that_a_person_tries_again_says_who():
+    build = make_build(state="failed", attempt=1)
+    make_worker()
+    retry_build(make_user("alice"), build)
+    assert sentence_of(build_now(build)) == "Tried again by alice. A worker is free; it starts within seconds."
+
+
+def build_now(build: Build) -> Build:
+    build.refresh_from_db()
+    return build
