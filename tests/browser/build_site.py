@@ -109,8 +109,9 @@ def site(redis_url: str, tmp_path_factory) -> Iterator[Site]:
         scenes.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
+    """Ends with its module: as long as Playwright runs, no other test of the process may have an event loop."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         yield browser
