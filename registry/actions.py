@@ -34,6 +34,7 @@ def default_registry() -> Registry:
         host=settings.REGISTRY_HOST, defaults={"name": settings.REGISTRY_HOST, "scheme": settings.REGISTRY_SCHEME}
     )
     with transaction.atomic():
+        list(Registry.objects.select_for_update().order_by("pk"))  # two processes at their first start
         Registry.objects.filter(is_default=True).exclude(pk=registry.pk).update(is_default=False)
         Registry.objects.filter(pk=registry.pk).update(is_default=True, scheme=settings.REGISTRY_SCHEME)
     registry.refresh_from_db()

@@ -77,6 +77,8 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
     if split.username or draft.username is not None:
         fields["username"] = (draft.username or "").strip() or split.username
     with transaction.atomic():
+        # The repository's row, since before the first link there is no other that could be locked.
+        Repository.objects.select_for_update(of=("self",)).get(pk=repository.pk)
         source = Source.objects.select_for_update().filter(repository=repository).first()
         if source is not None and source.clone_url != url:
             fields |= {"forge_repository_id": "", "forge_full_name": "", "connected_at": None, "refs": []}

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from builds.actions import Order, cancel_build, lifecycle, request_builds
+from builds.actions import (
+    Order,
+    RuleDraft,
+    SourceDraft,
+    cancel_build,
+    lifecycle,
+    request_builds,
+    save_rules,
+    save_source,
+)
 from builds.actions.claim import claim_next
 from builds.actions.request import supersede_older
 from builds.actions.runs import Run, advance, note, renew_lease
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.plan import evaluate
-from builds.core.rules import Ref
+from builds.core.rules import Ref, RuleSpec
 from builds.core.states import State
 from builds.models import Build, BuildEvent, Step
 from builds.pipeline import publish as publishing
 from builds.pipeline import stages
 from lib.refusal import Refused
-from registry.actions import publish_lock
+from registry.actions import default_registry, publish_lock
 from registry.client import RegistryError, RegistryErrorKind
 from registry.models import Repository
-from tests.factories import COMMIT, make_admin, make_build, make_rule, make_source
+from tests.factories import COMMIT, make_admin, make_build, make_repository, make_rule, make_source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rings")]
 FAULT = BuildError(ErrorKind.REGISTRY, "The registry answered 502.", retryable=True)
@@ -218,3 +229,49 @@ def test_it_clears_what_another_database_left_where_it_works(monkeypatch):
     with pytest.raises(pytest.fail.Exception, match=r"\[\]"):
         stages._go(job)
     shutil.rmtree(folder)
+
+
+def at_once(act: Callable[[], object], times: int = 4) -> list[object]:
+    """Do it in threads that start together; what each gave or raised."""
+    found: list[object] = []
+    start = threading.Barrier(times)
+
+    def run() -> None:
+        start.wait()
+        try:
+            found.append(act())
+        except Exception as error:  # noqa: BLE001 — for the assertion
+            found.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_two_link_at_once_is_made_once_and_shows_one_secret():
+    repository, actor = make_repository(), make_admin()
+    draft = SourceDraft(forge="github", clone_url="https://git.example.com/acme/web.git")
+    found = at_once(lambda: save_source(actor, repository, draft).new_secret)
+    assert len([secret for secret in found if secret]) == 1, found
+    assert found.count(None) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_default_registry_that_many_ask_for_first_is_made_once():
+    found = at_once(lambda: default_registry().host)
+    assert found == [settings.REGISTRY_HOST] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rules_that_two_save_at_once_are_those_of_one():
+    """Nobody finds the rules of both, which would build everything twice."""
+    source, actor = make_source(), make_admin()
+    draft = RuleDraft(RuleSpec(None, "branch", "main", ("latest",)))
+    found = at_once(lambda: len(save_rules(actor, source, [draft])))
+    assert (found, source.rules.count()) == ([1] * 4, 1)
