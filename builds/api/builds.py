@@ -50,8 +50,21 @@ def listing(request: HttpRequest, namespace: str, name: str, cursor: str = "", l
 
 @router.get("/builds/{int:build_id}", response=BuildOut, summary="Read a build")
 def detail(request: HttpRequest, build_id: int) -> Any:
-    """One build with its steps."""
-    return builds_out([_find(request, build_id)])[0]
+    """One build with its steps; the lines of a step that runs are those that there are now."""
+    build = _find(request, build_id)
+    shown = builds_out([build])[0]
+    return shown if build.is_final or not build.attempt else _with_live_counts(build, shown)
+
+
+def _with_live_counts(build: Build, shown: dict[str, Any]) -> dict[str, Any]:
+    totals = log_of(build, build.attempt).totals()
+    for step in shown["steps"]:
+        if step["index"] in totals:
+            step["lines"] = max(step["lines"], totals[step["index"]].lines)
+    lines = sum(total.lines for total in totals.values())
+    size_bytes = sum(total.size_bytes for total in totals.values())
+    shown["log"] |= {"lines": lines, "bytes": size_bytes}
+    return shown
 
 
 @router.get("/builds/{int:build_id}/log", response={200: LinesOut}, url_name="build-log-api", summary="Read the log")

@@ -8,7 +8,10 @@ from django.test import Client
 from accounts.models import Role
 from accounts.tokens import create_token
 from builds.actions.claim import claim_next
-from builds.models import Build, Source
+from builds.core.frames import Frame
+from builds.logs.frames import compress
+from builds.models import Build, Source, Step
+from builds.models.log import DatabaseFrames
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source, make_user
 
 pytestmark = pytest.mark.django_db
@@ -175,6 +178,15 @@ def test_it_builds_a_success_anew_so_that_its_build_tag_stays(writer, linked):
     answer = writer("POST", f"/builds/{build.pk}/retry").json()
     assert answer["id"] != build.pk
     assert answer["cause"] == "retry"
+
+
+def test_it_counts_the_lines_of_a_step_that_still_runs(admin, linked):
+    build = make_build()
+    claim_next("worker-1")
+    Step.objects.create(build=build, attempt=1, index=0, name="RUN make", state="running")
+    DatabaseFrames().insert(build.pk, 1, [Frame(0, 0, 0, 2, 0, 4, compress(b"a\nb\n"))])
+    answer = admin("GET", f"/builds/{build.pk}").json()
+    assert (answer["steps"][0]["lines"], answer["log"]["bytes"]) == (2, 4)
 
 
 def test_it_pages_builds_by_cursor_without_repeating_or_losing_one(admin, linked):
