@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from imageyard.supervisor.ports import free_port
+from tests.browser.steady import steady
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -114,7 +115,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     """Ends with its module: as long as Playwright runs, no other test of the process may have an event loop."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield browser
+        yield steady(browser)
         browser.close()
 
 

@@ -1,0 +1,56 @@
+"""A Chromium that containers beside it do not disturb.
+
+Each RUN step on this machine makes and removes a network interface. Chromium then ends its requests with
+ERR_NETWORK_CHANGED, as it would on a laptop that changes its Wi-Fi. What is not about that is not tested by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route
+
+TRIES = 4
+
+
+def steady(browser: Browser) -> Browser:
+    """Make every page of `browser` load its parts past Chromium's network, and open an address again where need be."""
+    make_context = browser.new_context
+
+    def new_context(**options: Any) -> BrowserContext:
+        context = make_context(**options)
+        context.route("**/static/**", _fetch)
+        context.on("page", _open_again)
+        return context
+
+    browser.new_context = new_context  # type: ignore[method-assign]
+    return browser
+
+
+def _fetch(route: Route) -> None:
+    try:
+        route.fulfill(response=route.fetch())
+    except Error:
+        # The server is down, which a test may want, or the page is being closed, and nobody waits for an answer.
+        with suppress(Error):
+            route.abort()
+
+
+def _open_again(page: Page) -> None:
+    page.goto = _again(page.goto)  # type: ignore[method-assign]
+    page.reload = _again(page.reload)  # type: ignore[method-assign]
+
+
+def _again(act: Callable[..., Any]) -> Callable[..., Any]:
+    def acting(*arguments: Any, **options: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return act(*arguments, **options)
+            except Error as error:
+                if "ERR_NETWORK_CHANGED" not in str(error):
+                    raise
+        return act(*arguments, **options)
+
+    return acting
