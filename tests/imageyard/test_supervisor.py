@@ -29,7 +29,9 @@ class Run:
         self.home = home
         self.output = home.with_name(f"{home.name}.{free_port()}.out")
         self.port = free_port()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("IMAGEYARD_")}
+        # Nor the tests' own settings, which pytest-django hands down.
+        foreign = ("IMAGEYARD_", "DJANGO_", "PYTEST_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         for name in ("DATABASE_URL", "REDIS_URL"):
             kept.pop(name, None)
         self.environ = {
