@@ -10,7 +10,7 @@ from statistics import median
 from playwright.sync_api import Page, sync_playwright
 
 from bench.base import Bench, Figure, bench, say
-from bench.million_lines import DOCKERFILE, LINES
+from bench.million_lines import DOCKERFILE, LINES, NONCE
 from bench.pages_large import _log_in
 from tests.yard import Linked
 
@@ -51,7 +51,9 @@ def _build(here: Bench, path: str, lines: int) -> str:
     """The address of a finished build whose step printed `lines` lines."""
     rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest"], "build_args": {"BASE": here.base_image}}]
     linked: Linked = here.yard.link(path, rules=rules)
-    commit = linked.git.commit({"Dockerfile": DOCKERFILE.replace(str(LINES), str(lines))})
+    commit = linked.git.commit(
+        {"Dockerfile": DOCKERFILE.replace(str(LINES), str(lines)).replace("ARG TURN\n", f"ENV TURN={path}-{NONCE}\n")}
+    )
     build = linked.build_push(commit, timeout_s=300)
     assert build["state"] == "succeeded", build["error"]
     step = max(build["steps"], key=lambda step: step["lines"])
