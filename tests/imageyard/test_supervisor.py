@@ -89,7 +89,17 @@ def eventually(check: Callable[[], object], seconds: float = 10) -> bool:
 
 
 def gone(pids: dict[int, str]) -> bool:
-    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    """Whether none of them runs. An ended one may wait as a zombie for this process, which adopts orphans once the
+    engine's tests ran in it."""
+    return not any(_runs(pid) for pid in pids)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def answers(run: Run) -> bool:
