@@ -31,9 +31,9 @@ def client() -> Client:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-@pytest.mark.parametrize(("text", "most"), [("a%00b", 404), ("%ff", 499), ("%ed%a0%80", 499)])
-def test_b03_it_answers_every_address_whatever_bytes_stand_in_it(client, address, text, most):
-    assert client.get(address + text).status_code <= most
+def test_b03_it_answers_every_address_whatever_bytes_stand_in_it(client, address):
+    for text in ("a%00b", "%ff", "%ed%a0%80"):
+        assert client.get(address + text).status_code < 500, text
 
 
 @pytest.mark.parametrize("name", ["sessionid", "csrftoken", "other"])
