@@ -71,9 +71,18 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
     with real_parts() as parts:
         for name in (name for name in names if name not in {"lint", "unit"}):
             url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
-            if pytest(name, STAGES[name], {**environ, **parts, **url}):
+            surroundings = {**environ, **parts, **url}
+            if pytest(name, STAGES[name], surroundings) and once_more(name, surroundings):
                 failed.append(name)
     return failed
+
+
+def once_more(name: str, environ: dict[str, str]) -> int:
+    """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
+    options = [option for option in STAGES[name] if option not in {*TWO, "load", "loadfile"}]
+    return pytest(
+        f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ
+    )
 
 
 def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
