@@ -52,6 +52,9 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 TAIL_LINES = 200
 _LEFT_OUT = f"[a line longer than {MAX_LINE_BYTES // 1024**2} MiB was left out]"
 _TAIL_LINE_BYTES = 16 * 1024
+# BuildKit puts a step's end and its last words into one batch, and cuts a batch behind the log that passes 1 MiB
+# (client/solve.go, `SolveStatus.Marshal`): the end then comes in the first record, and words in the next ones.
+_CUT_BATCH_BYTES = 1024 * 1024 - 64 * 1024
 _KEYS = ("vertexes", "statuses", "logs", "warnings")
 _Interval = dict[datetime | None, tuple[datetime | None, bool, str]]
 
@@ -71,6 +74,7 @@ class ProgressParser:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._names: dict[str, str] = {}
         self._intervals: dict[str, _Interval] = {}
+        self._ended: list[StepFinished] = []  # ends that wait for the logs before them
 
     @property
     def tail(self) -> list[str]:
@@ -96,6 +100,8 @@ class ProgressParser:
         events: list[Event] = []
         if self._size or self._overlong:
             self._end_line(events)
+        events += self._ended
+        self._ended.clear()
         return events
 
     def _keep(self, part: bytes) -> None:
@@ -152,18 +158,23 @@ class ProgressParser:
                 self._vertex(vertex, events)
         if "statuses" in record:
             events.extend(_progress(status) for status in dicts(record["statuses"]))
-        if "logs" in record:
-            for log in dicts(record["logs"]):
-                events.append(  # noqa: PERF401 — the hot path: no generator, no extra list
-                    StepLog(
-                        text(log.get("vertex")),
-                        number(log.get("stream")),
-                        blob(log.get("data")),
-                        moment(log.get("timestamp")),
-                    )
-                )
+        log_bytes = self._logs(record["logs"], events) if "logs" in record else 0
+        if log_bytes < _CUT_BATCH_BYTES:
+            events += self._ended
+            self._ended.clear()
         if "warnings" in record:
             events.extend(read_warning(warning) for warning in dicts(record["warnings"]))
+
+    @staticmethod
+    def _logs(logs: Any, events: list[Event]) -> int:
+        size = 0
+        for log in dicts(logs):
+            data = blob(log.get("data"))
+            size += len(data)
+            events.append(
+                StepLog(text(log.get("vertex")), number(log.get("stream")), data, moment(log.get("timestamp")))
+            )
+        return size
 
     def _announce(self, vertexes: list[dict[str, Any]], events: list[Event]) -> None:
         """New vertices, inputs first: BuildKit lists a graph from its result down, people read it the other way."""
@@ -183,13 +194,15 @@ class ProgressParser:
         known = self._intervals.setdefault(digest, {})
         if started is not None and started not in known:
             known[started] = (None, False, "")
+            events += [end for end in self._ended if end.vertex == digest]
+            self._ended = [end for end in self._ended if end.vertex != digest]
             events.append(StepStarted(digest, self._names[digest], started))
         if completed is None:
             return
         outcome = (completed, vertex.get("cached") is True, text(vertex.get("error")))
         if known.get(started) != outcome:
             known[started] = outcome
-            events.append(StepFinished(digest, started, *outcome))
+            self._ended.append(StepFinished(digest, started, *outcome))
 
 
 def _progress(status: dict[str, Any]) -> StepProgress:

@@ -149,6 +149,31 @@ def test_it_does_not_repeat_what_buildkit_repeats():
     assert [type(event) for event in read(record * 3)[0]] == [StepAnnounced, StepStarted, StepFinished]
 
 
+ENDED = {"digest": "v", "started": "2026-01-01T00:00:00Z", "completed": "2026-01-01T00:00:01Z"}
+TWICE = [ENDED, {"digest": "v", "started": "2026-01-01T00:00:02Z"}]
+
+
+def words(size: int, **more: object) -> bytes:
+    return line(logs=[{"vertex": "v", "stream": 1, "data": base64.b64encode(b"x" * size).decode()}], **more)
+
+
+# BuildKit cuts a batch behind the log that passes 1 MiB; what the step said last then comes after its end.
+@pytest.mark.parametrize(
+    ("records", "kinds"),
+    [
+        ([words(1, vertexes=[ENDED])], "ASLF"),
+        ([words(2**20, vertexes=[ENDED]), words(9)], "ASLLF"),
+        ([words(2**20, vertexes=[ENDED]), words(2**20), words(9), words(1)], "ASLLLFL"),
+        ([words(2**20, vertexes=[ENDED])], "ASLF"),
+        ([words(2**20, vertexes=[ENDED]), line(vertexes=TWICE)], "ASLFS"),
+    ],
+    ids=["one record", "cut batch", "cut twice", "nothing more", "another run of the step"],
+)
+def test_a_step_ends_behind_its_last_words(records, kinds):
+    names = {StepAnnounced: "A", StepStarted: "S", StepLog: "L", StepFinished: "F"}
+    assert "".join(names[type(event)] for event in read(b"".join(records))[0]) == kinds
+
+
 @pytest.mark.parametrize(
     "text",
     [b"{not json", b'{"a": 1}', b"[1]", b"null", b'{"logs": [}', b"[" * 100_000, b'{"logs":' + b"[" * 100_000],
