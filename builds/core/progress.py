@@ -53,7 +53,7 @@ TAIL_LINES = 200
 _LEFT_OUT = f"[a line longer than {MAX_LINE_BYTES // 1024**2} MiB was left out]"
 _TAIL_LINE_BYTES = 16 * 1024
 # BuildKit puts a step's end and its last words into one batch, and cuts a batch behind the log that passes 1 MiB
-# (client/solve.go, `SolveStatus.Marshal`): the end then comes in the first record, and words in the next ones.
+# (`SolveStatus.Marshal`): the end then comes in the first record, and the other words one by one in the next records.
 _CUT_BATCH_BYTES = 1024 * 1024 - 64 * 1024
 _KEYS = ("vertexes", "statuses", "logs", "warnings")
 _Interval = dict[datetime | None, tuple[datetime | None, bool, str]]
@@ -100,8 +100,7 @@ class ProgressParser:
         events: list[Event] = []
         if self._size or self._overlong:
             self._end_line(events)
-        events += self._ended
-        self._ended.clear()
+        self._end(self._ended, events)
         return events
 
     def _keep(self, part: bytes) -> None:
@@ -151,6 +150,9 @@ class ProgressParser:
             self._tail.append(storable(line.decode("utf-8", "replace")))
 
     def _record(self, record: dict[str, Any], events: list[Event]) -> None:
+        said = {text(log.get("vertex")) for log in dicts(record.get("logs"))} if self._ended else set()
+        is_new_batch = "vertexes" in record or "statuses" in record
+        self._end([end for end in self._ended if is_new_batch or end.vertex not in said], events)
         if "vertexes" in record:
             vertexes = [vertex for vertex in dicts(record["vertexes"]) if text(vertex.get("digest"))]
             self._announce(vertexes, events)
@@ -159,11 +161,15 @@ class ProgressParser:
         if "statuses" in record:
             events.extend(_progress(status) for status in dicts(record["statuses"]))
         log_bytes = self._logs(record["logs"], events) if "logs" in record else 0
-        if log_bytes < _CUT_BATCH_BYTES:
-            events += self._ended
-            self._ended.clear()
+        if is_new_batch and log_bytes < _CUT_BATCH_BYTES:
+            self._end(self._ended, events)
         if "warnings" in record:
             events.extend(read_warning(warning) for warning in dicts(record["warnings"]))
+
+    def _end(self, ends: list[StepFinished], events: list[Event]) -> None:
+        if ends:
+            events += ends
+            self._ended = [end for end in self._ended if end not in ends]
 
     @staticmethod
     def _logs(logs: Any, events: list[Event]) -> int:
@@ -194,8 +200,7 @@ class ProgressParser:
         known = self._intervals.setdefault(digest, {})
         if started is not None and started not in known:
             known[started] = (None, False, "")
-            events += [end for end in self._ended if end.vertex == digest]
-            self._ended = [end for end in self._ended if end.vertex != digest]
+            self._end([end for end in self._ended if end.vertex == digest], events)
             events.append(StepStarted(digest, self._names[digest], started))
         if completed is None:
             return

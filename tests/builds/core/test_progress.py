@@ -157,17 +157,22 @@ def words(size: int, **more: object) -> bytes:
     return line(logs=[{"vertex": "v", "stream": 1, "data": base64.b64encode(b"x" * size).decode()}], **more)
 
 
+CUT = words(2**20, vertexes=[ENDED])
+OTHER = line(logs=[{"vertex": "w", "stream": 1, "data": "eA=="}])
+
+
 # BuildKit cuts a batch behind the log that passes 1 MiB; what the step said last then comes after its end.
 @pytest.mark.parametrize(
     ("records", "kinds"),
     [
-        ([words(1, vertexes=[ENDED])], "ASLF"),
-        ([words(2**20, vertexes=[ENDED]), words(9)], "ASLLF"),
-        ([words(2**20, vertexes=[ENDED]), words(2**20), words(9), words(1)], "ASLLLFL"),
-        ([words(2**20, vertexes=[ENDED])], "ASLF"),
-        ([words(2**20, vertexes=[ENDED]), line(vertexes=TWICE)], "ASLFS"),
+        ([words(1, vertexes=[ENDED]), words(1)], "ASLFL"),
+        ([CUT, words(9), words(9), line(statuses=[])], "ASLLLF"),
+        ([CUT, words(9), OTHER], "ASLLFL"),
+        ([CUT, words(9)], "ASLLF"),
+        ([CUT, line(vertexes=TWICE)], "ASLFS"),
+        ([words(1, vertexes=TWICE)], "ASFSL"),
     ],
-    ids=["one record", "cut batch", "cut twice", "nothing more", "another run of the step"],
+    ids=["one record", "a new batch", "another step", "nothing more", "another run", "two runs in one record"],
 )
 def test_a_step_ends_behind_its_last_words(records, kinds):
     names = {StepAnnounced: "A", StepStarted: "S", StepLog: "L", StepFinished: "F"}
