@@ -40,7 +40,20 @@ class Order:
 
     @property
     def priority(self) -> int:
-        return Build.Priority[Build.Cause(self.cause).name if self.cause != Build.Cause.RETRY else "MANUAL"]
+        return _PRIORITY[Build.Cause(self.cause)]
+
+
+_PRIORITY = {
+    Build.Cause.MANUAL: Build.Priority.MANUAL,
+    Build.Cause.RETRY: Build.Priority.MANUAL,
+    Build.Cause.PUSH: Build.Priority.PUSH,
+    Build.Cause.TRIGGER: Build.Priority.PUSH,
+    Build.Cause.CATCH_UP: Build.Priority.PUSH,
+    Build.Cause.PULL_REQUEST: Build.Priority.PULL_REQUEST,
+    Build.Cause.BASE_IMAGE: Build.Priority.BASE_IMAGE,
+    Build.Cause.SCHEDULE: Build.Priority.SCHEDULE,
+    Build.Cause.BACK_FILL: Build.Priority.SCHEDULE,
+}
 
 
 class NothingMatches(Refused):

@@ -43,6 +43,8 @@ class RuleSpec:
     build_args: Mapping[str, str] = field(default_factory=dict)
     autobuild: bool = True
     cache: bool = True
+    paths_include: tuple[str, ...] = ()
+    paths_exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

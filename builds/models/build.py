@@ -61,6 +61,9 @@ class Build(models.Model):
         BASE_IMAGE = "base_image", "base image"
         SCHEDULE = "schedule"
         RETRY = "retry"
+        TRIGGER = "trigger", "trigger token"
+        CATCH_UP = "catch_up", "catch-up"
+        BACK_FILL = "back_fill", "back-fill"
 
     class Priority(models.IntegerChoices):
         """Smaller goes first."""
@@ -90,6 +93,23 @@ class Build(models.Model):
     delivery_id = models.UUIDField(null=True, blank=True, db_index=True, help_text="The delivery that caused it.")
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="retries")
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.PUSH)
+
+    pull_request = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="{number, title, url, author, head_repository, head_ref, base_ref, fork}",
+    )
+    untrusted = models.BooleanField(
+        default=False, editable=False, help_text="Of a stranger's code: no secrets, no hooks, no shared cache."
+    )
+    hold = models.CharField(
+        max_length=16, blank=True, editable=False, help_text="approval: no worker takes it before a member says so."
+    )
+    hold_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the question expires.")
+    approved_by = models.CharField(max_length=150, blank=True, editable=False)
+    approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A skipped build is `cancelled` by Imageyard itself; this tells why, and that nobody stopped it.
+    skip_reason = models.CharField(max_length=300, blank=True, editable=False)
 
     state = models.CharField(max_length=16, choices=STATES, default=State.QUEUED, db_index=True)
     attempt = models.PositiveSmallIntegerField(default=0, help_text="How many times a worker has claimed it.")
@@ -121,6 +141,7 @@ class Build(models.Model):
     size_bytes = models.BigIntegerField(null=True, blank=True)
     base_images = models.JSONField(default=list, editable=False, help_text="[{name, digest, platform}]")
     warnings = models.JSONField(default=list, editable=False)
+    tests = models.JSONField(default=list, editable=False, help_text="[{file, state, seconds, sentence}]")
     steps_total = models.PositiveSmallIntegerField(default=0)
 
     log_bytes = models.BigIntegerField(default=0)

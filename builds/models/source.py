@@ -23,6 +23,15 @@ class Source(models.Model):
         BITBUCKET = "bitbucket", "Bitbucket"
         GENERIC = "generic", "another Git server"
 
+    class PullRequests(models.TextChoices):
+        OFF = "off", "none"
+        SAME = "same", "those of branches of this repository"
+        FORKS = "forks", "those of forks too, once a member approves"
+
+    class RulesFrom(models.TextChoices):
+        PAGE = "page", "the Rules page"
+        FILE = "file", "the file `.imageyard.yml`"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     repository = models.OneToOneField(Repository, models.CASCADE, related_name="source")
     forge = models.CharField(max_length=16, choices=Forge.choices, default=Forge.GITHUB)
@@ -42,6 +51,25 @@ class Source(models.Model):
     forge_full_name = models.CharField(max_length=255, blank=True, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="First good delivery.")
     last_delivery_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pull_requests = models.CharField(
+        max_length=8,
+        choices=PullRequests.choices,
+        default=PullRequests.OFF,
+        help_text="Whose pull requests are tested.",
+    )
+    autotest = models.BooleanField(
+        default=True, help_text="Run every `*.test.yml` beside the Dockerfile after the build and before the tags move."
+    )
+    hooks_trusted = models.BooleanField(
+        default=False, help_text="Run the scripts of `hooks/`. Only an administrator of the server switches this on."
+    )
+    rebuild_on_base = models.BooleanField(
+        default=False, help_text="Build anew when a base image of the newest build moves."
+    )
+    rules_from = models.CharField(max_length=8, choices=RulesFrom.choices, default=RulesFrom.PAGE)
+    rules_file = models.JSONField(
+        default=dict, editable=False, help_text="What the newest `.imageyard.yml` said: {commit, read_at, problems}."
+    )
     parallel_builds = models.PositiveSmallIntegerField(default=1, help_text="Builds of this repository at once.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # What a worker found when it last looked: no page and no request ever asks Git itself.
@@ -76,6 +104,17 @@ class BuildRule(models.Model):
     cache = models.BooleanField(default=True)
     supersedes_running = models.BooleanField(default=False, help_text="A newer push stops a running build too.")
     timeout_s = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds; empty: as the server says.")
+    paths_include = models.JSONField(default=list, blank=True, help_text="Globs: a push must touch one of them.")
+    paths_exclude = models.JSONField(default=list, blank=True, help_text="Globs: paths that do not count.")
+    examples = models.JSONField(default=list, blank=True, help_text="[{ref_type, ref, tags}]: the rule's own tests.")
+    schedule = models.CharField(max_length=100, blank=True, help_text="Five cron fields; empty: only pushes build.")
+    schedule_zone = models.CharField(max_length=64, blank=True, default="UTC", help_text="IANA time zone.")
+    schedule_next_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    # In a row, counted since the last success: a rule that only fails is paused, and its owner is told.
+    user_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    platform_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_reason = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         ordering = ["position", "pk"]
@@ -98,4 +137,6 @@ class BuildRule(models.Model):
             build_args=dict(self.build_args),
             autobuild=self.autobuild,
             cache=self.cache,
+            paths_include=tuple(self.paths_include),
+            paths_exclude=tuple(self.paths_exclude),
         )
