@@ -32,6 +32,7 @@ App = Callable[..., Awaitable[None]]
 _PREFIX = "/webhooks/"
 _IN_MEMORY_BYTES = 1024 * 1024
 _THREADS = 4
+_BETWEEN_RINGS_S = 0.05
 
 
 class _Gone(Exception):  # noqa: N818 — the sender hung up; nobody is to blame here
@@ -136,7 +137,10 @@ async def _send(response: HttpResponse, send: Send) -> None:
 
 
 class _Ringer:
-    """Rings at once where nothing is being rung, and whatever piles up meanwhile once, in a thread of its own."""
+    """Rings at once after a pause, and whatever piles up meanwhile once, in a thread of its own.
+
+    A flood rings twenty times a second and not two hundred: each ring costs as much as an answer, and says no more.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[Any, Bell] = {}
@@ -153,6 +157,7 @@ class _Ringer:
         while self._waiting:
             bells, self._waiting = list(self._waiting.values()), {}
             await sync_to_async(ring, thread_sensitive=False)(bells)
+            await asyncio.sleep(_BETWEEN_RINGS_S)
 
     async def wait(self) -> None:
         if self._task is not None:
