@@ -165,7 +165,7 @@ class Linked:
         """Newest first."""
         return list(self.yard.get(f"/repositories/{self.path}/builds")["items"])
 
-    def build_push(self, commit: str, *, timeout_s: float = 60, **push: Any) -> dict[str, Any]:
+    def build_push(self, commit: str, *, timeout_s: float = 60, look_s: float = 0.1, **push: Any) -> dict[str, Any]:
         """Push, and wait until the build that came of it is over."""
         answer = self.push(commit, **push)
         assert answer.status_code == 202, answer.text
@@ -173,7 +173,7 @@ class Linked:
         builds = delivery["builds"]
         assert builds, delivery
         first = builds[0]["id"] if isinstance(builds[0], dict) else builds[0]
-        return self.yard.wait(first, timeout_s=timeout_s)
+        return self.yard.wait(first, timeout_s=timeout_s, look_s=look_s)
 
 
 @dataclass
@@ -221,7 +221,9 @@ class Yard:
     def build(self, build_id: int) -> dict[str, Any]:
         return dict(self.get(f"/builds/{build_id}"))
 
-    def wait(self, build_id: int, *, until: set[str] | None = None, timeout_s: float = 60) -> dict[str, Any]:
+    def wait(
+        self, build_id: int, *, until: set[str] | None = None, timeout_s: float = 60, look_s: float = 0.1
+    ) -> dict[str, Any]:
         """The build once its state is one of `until` (final states by default)."""
         wanted = until or FINAL
         give_up = time.monotonic() + timeout_s
@@ -231,7 +233,7 @@ class Yard:
                 return build
             assert build["state"] not in FINAL, f"ended as {build['state']}: {build['sentence']}"
             assert time.monotonic() < give_up, f"still {build['state']} after {timeout_s} s: {build['sentence']}"
-            time.sleep(0.1)
+            time.sleep(look_s)
 
     def log(self, build_id: int, **query: Any) -> bytes:
         answer = self.client.get(f"/builds/{build_id}/log", params=query)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from builds.core import progress
 from builds.core.progress import ProgressParser, StepBook, StepLog, StepProgress, StepState
@@ -46,7 +47,7 @@ class BuildkitSteps:
 
     def _take(self, events: list[progress.Event]) -> None:
         changed: dict[int, None] = {}
-        for event in events:
+        for event in _joined(events):
             index = self.book.apply(event)
             if index is None:
                 continue
@@ -87,3 +88,24 @@ class BuildkitSteps:
         changed.clear()
         if rows:
             self._logbook.save(rows)
+
+
+def _joined(events: list[progress.Event]) -> Iterator[progress.Event]:
+    """The same events, with what a step printed in one go as one event: a flood comes in thousands of pieces."""
+    last: StepLog | None = None
+    parts: list[bytes] = []
+    for event in events:
+        if isinstance(event, StepLog):
+            if last is not None and (last.vertex, last.stream) == (event.vertex, event.stream):
+                parts.append(event.data)
+                continue
+            if last is not None:
+                yield last._replace(data=b"".join(parts))
+            last, parts = event, [event.data]
+            continue
+        if last is not None:
+            yield last._replace(data=b"".join(parts))
+            last = None
+        yield event
+    if last is not None:
+        yield last._replace(data=b"".join(parts))

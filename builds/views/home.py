@@ -24,7 +24,7 @@ from builds.views.lookup import person
 from builds.views.running import running_builds
 from registry.models import Repository
 
-PAGE = 25
+PAGE = 20
 SPARK = 20
 
 
