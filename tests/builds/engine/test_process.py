@@ -42,11 +42,11 @@ def test_it_hands_over_both_streams_and_the_exit_code():
     assert (bytes(out), bytes(err), done) == (b"out", b"err", Finished(3, b"err"))
 
 
-def test_it_hands_over_large_output_whole_and_in_chunks_of_at_most_64_kib():
+def test_it_hands_over_large_output_whole_and_in_chunks_of_at_most_256_kib():
     sizes: list[int] = []
     sh("head -c 20000000 /dev/zero", on_stdout=lambda chunk: sizes.append(len(chunk)))
     assert sum(sizes) == 20_000_000
-    assert max(sizes) <= 65536
+    assert max(sizes) <= 256 * 1024
 
 
 def test_it_keeps_the_last_64_kib_of_stderr():
