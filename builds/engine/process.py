@@ -29,8 +29,9 @@ from builds.engine.stopflag import StopFlag
 __all__ = ["Finished", "Silent", "StopFlag", "run"]
 
 CHUNK = 256 * 1024
-# A command that writes without pause is read in turns: whatever it wrote in this time at once, not each line of it.
+# A command that writes much without pause is read in turns: what it wrote in this time at once, not piece by piece.
 BREATH_S = 0.01
+FLOOD_BYTES = 8 * 1024
 PIPE_BYTES = 1024 * 1024
 TAIL_BYTES = 64 * 1024
 
@@ -152,15 +153,13 @@ class _Group:
             self._register(selector, self._child.stdout, on_stdout)
             self._register(selector, self._child.stderr, self._keep)
             running = True
-            heard_at = 0.0
+            heard = 0
             while running:
                 self._keep_time(deadline, silent_until)
-                ready = selector.select(self._patience(deadline, silent_until))
-                now = time.monotonic()
-                if now - heard_at < BREATH_S:
+                if heard >= FLOOD_BYTES:
                     time.sleep(BREATH_S)
-                heard_at = now
-                for key, _ in ready:
+                heard = 0
+                for key, _ in selector.select(self._patience(deadline, silent_until)):
                     if key.data == "ended":
                         running = False
                     elif key.data == "stop":
@@ -168,7 +167,7 @@ class _Group:
                         self._end(stop.reason or "lost")
                     else:
                         silent_until = None
-                        _pass_on(selector, key)
+                        heard += _pass_on(selector, key)
             self._signal(signal.SIGKILL)
             _drain(selector)
         if isinstance(self._why, Silent):
@@ -231,17 +230,17 @@ class _Group:
             os.killpg(self._child.pid, number)
 
 
-def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> bool:
-    """Read one chunk and hand it over; False when there is none (now or any more)."""
+def _pass_on(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> int:
+    """Read one chunk and hand it over; gives its size, 0 when there is none (now or any more)."""
     try:
         chunk = os.read(key.fd, CHUNK)
     except BlockingIOError:
-        return False
+        return 0
     if not chunk:
         selector.unregister(key.fileobj)
-        return False
+        return 0
     key.data(chunk)
-    return True
+    return len(chunk)
 
 
 def _drain(selector: selectors.BaseSelector) -> None:
