@@ -6,13 +6,28 @@ from webhooks.providers.base import (
     Event,
     ForgeRepository,
     FormatError,
+    HeadRepository,
     Ignored,
     Ping,
     Provider,
+    PullRequestAction,
+    PullRequestEvent,
     PushEvent,
 )
 from webhooks.providers.github import GitHub
 
-__all__ = ["PROVIDERS", "Event", "ForgeRepository", "FormatError", "Ignored", "Ping", "Provider", "PushEvent"]
+__all__ = [
+    "PROVIDERS",
+    "Event",
+    "ForgeRepository",
+    "FormatError",
+    "HeadRepository",
+    "Ignored",
+    "Ping",
+    "Provider",
+    "PullRequestAction",
+    "PullRequestEvent",
+    "PushEvent",
+]
 
 PROVIDERS: dict[str, Provider] = {provider.forge: provider for provider in (GitHub(),)}

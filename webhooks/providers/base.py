@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from builds.core.refnames import Ref
 
@@ -54,6 +54,40 @@ class PushEvent:
     repository: ForgeRepository = field(default_factory=ForgeRepository)
 
 
+@dataclass(frozen=True, slots=True)
+class HeadRepository:
+    """Where the commits of a pull request are; both fields are empty where that repository was deleted."""
+
+    full_name: str = ""
+    clone_url: str = ""
+
+
+PullRequestAction = Literal["opened", "synchronized", "reopened", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestEvent:
+    """A pull request (GitLab: merge request) was opened, got new commits, was opened again, or is over.
+
+    What changes no commit (a label, a title) is `Ignored`. `head_ref` and `base_ref` are bare branch names,
+    `head_commit` is the full hash ("" where a closed one does not say). `is_fork` is true also where the head's
+    repository is not told or gone: a stranger's until proved otherwise (field case W15).
+    """
+
+    number: int
+    action: PullRequestAction
+    head_commit: str
+    head_ref: str
+    base_ref: str
+    is_fork: bool
+    title: str = ""
+    url: str = ""
+    author: str = ""
+    head_repository: HeadRepository = field(default_factory=HeadRepository)
+    sender: str = ""
+    repository: ForgeRepository = field(default_factory=ForgeRepository)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
     """The forge tries the webhook. `warning` is a sentence where the forge's side is set up so that nothing builds."""
@@ -72,7 +106,7 @@ class Ignored:
     repository: ForgeRepository = field(default_factory=ForgeRepository)
 
 
-Event = PushEvent | Ping | Ignored
+Event = PushEvent | PullRequestEvent | Ping | Ignored
 
 
 class Provider(Protocol):
