@@ -5,6 +5,18 @@ from __future__ import annotations
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.log import LogArchive, LogFrame
 from builds.models.source import BuildRule, Source
+from builds.models.variable import Variable
 from builds.models.worker import Worker
 
-__all__ = ["Build", "BuildEvent", "BuildRule", "BuildSequence", "LogArchive", "LogFrame", "Source", "Step", "Worker"]
+__all__ = [
+    "Build",
+    "BuildEvent",
+    "BuildRule",
+    "BuildSequence",
+    "LogArchive",
+    "LogFrame",
+    "Source",
+    "Step",
+    "Variable",
+    "Worker",
+]
