@@ -12,7 +12,7 @@ from builds.core.skip import skip_sentence
 from builds.models import Build, Source
 from builds.reading import rules_of
 from webhooks.models import Delivery
-from webhooks.providers import Event, Ping, PushEvent
+from webhooks.providers import Event, Ping, PullRequestEvent, PushEvent
 
 Status = Delivery.Status
 
@@ -33,7 +33,15 @@ def decide(source: Source, event: Event, forge_name: str, *, by_hand: bool = Fal
     if isinstance(event, Ping):
         sentence = f"{forge_name} reached Imageyard: the webhook works. {event.warning}"
         return Decision(Status.CONNECTED, sentence.strip())
+    if isinstance(event, PullRequestEvent):
+        return _decide_pull_request(event)
     return Decision(Status.IGNORED, f"Ignored: {event.reason[:1].lower() + event.reason[1:]}")
+
+
+def _decide_pull_request(pull_request: PullRequestEvent) -> Decision:
+    what = f"pull request #{pull_request.number} into {quoted(pull_request.base_ref)}"
+    sentence = f"Ignored: {what} was {pull_request.action}, and pull requests are not built in this repository."
+    return Decision(Status.IGNORED, sentence)
 
 
 def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:

@@ -24,13 +24,15 @@ class FormatError(Exception):
 class ForgeRepository:
     """The forge's repository as the request names it; every field is empty where it says nothing.
 
-    `id` survives renames, `full_name` does not (field case W13). `host` is where its pages are.
+    `id` survives renames, `full_name` does not (field case W13). `host` is where its pages are, `clone_urls` are where
+    Git fetches it from, as the forge says.
     """
 
     id: str = ""
     full_name: str = ""
     default_branch: str = ""
     host: str = ""
+    clone_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,23 @@ class PushEvent:
     repository: ForgeRepository = field(default_factory=ForgeRepository)
 
 
+MOST_CHANGES = 200
+"""Refs of one delivery that are judged; a mirror that is filled for the first time may push thousands."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyPushes:
+    """One delivery that moved several refs, in the forge's order; each gets verdicts of its own.
+
+    What is no branch or tag stands among them with its reason. `left_out` counts those beyond `MOST_CHANGES`.
+    """
+
+    changes: tuple[PushEvent | Ignored, ...]
+    left_out: int = 0
+    sender: str = ""
+    repository: ForgeRepository = field(default_factory=ForgeRepository)
+
+
 @dataclass(frozen=True, slots=True)
 class HeadRepository:
     """Where the commits of a pull request are; both fields are empty where that repository was deleted."""
@@ -69,9 +88,11 @@ PullRequestAction = Literal["opened", "synchronized", "reopened", "closed"]
 class PullRequestEvent:
     """A pull request (GitLab: merge request) was opened, got new commits, was opened again, or is over.
 
-    What changes no commit (a label, a title) is `Ignored`. `head_ref` and `base_ref` are bare branch names,
-    `head_commit` is the full hash ("" where a closed one does not say). `is_fork` is true also where the head's
-    repository is not told or gone: a stranger's until proved otherwise (field case W15).
+    What changes no commit (a label, a title) is `Ignored`, where the forge tells it apart; Bitbucket Cloud says
+    `synchronized` for a new title too. `head_ref` and `base_ref` are bare branch names, `head_commit` is the full hash
+    (Bitbucket Cloud tells its first twelve digits; "" where a closed one does not say), `base_commit` where the target
+    stands, "" where the forge does not say. `is_fork` is true also where the head's repository is not told or gone: a
+    stranger's until proved otherwise (field case W15). `merged` is told of a closed one.
     """
 
     number: int
@@ -80,6 +101,8 @@ class PullRequestEvent:
     head_ref: str
     base_ref: str
     is_fork: bool
+    base_commit: str = ""
+    merged: bool = False
     title: str = ""
     url: str = ""
     author: str = ""
@@ -106,7 +129,7 @@ class Ignored:
     repository: ForgeRepository = field(default_factory=ForgeRepository)
 
 
-Event = PushEvent | PullRequestEvent | Ping | Ignored
+Event = PushEvent | ManyPushes | PullRequestEvent | Ping | Ignored
 
 
 class Provider(Protocol):
@@ -114,6 +137,8 @@ class Provider(Protocol):
 
     forge: str
     name: str
+    stops_calling: bool
+    """Whether the forge switches a webhook off that is often answered with 4xx; what it proved then gets 2xx."""
 
     def event_name(self, headers: Headers) -> str:
         """What the forge calls the event (`push`); "" where the request does not say."""

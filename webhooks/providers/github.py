@@ -50,6 +50,7 @@ class GitHub:
 
     forge = "github"
     name = "GitHub"
+    stops_calling = False
 
     def event_name(self, headers: Headers) -> str:
         return payload.text(headers.get("x-github-event", "").strip(), 64)
