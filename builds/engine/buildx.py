@@ -6,38 +6,24 @@ Nothing of the repository reaches BuildKit but the context and the folder of the
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from builds.core.errors import BuildError, ErrorKind
 from builds.engine.buildxclient import client_argv, client_env
+from builds.engine.buildxsecrets import RegistryAuth, private_files
 from builds.engine.inputs import find_context, find_dockerfile
 from builds.engine.process import StopFlag, run
-from builds.engine.workspace import private_directory, write_private
 
 __all__ = ["BuildRequest", "BuildxResult", "RegistryAuth", "build"]
 
-# Docker's own registry is known to its clients by this key only.
-_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
-_DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _ARG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryAuth:
-    """A login for one registry, `host[:port]` as it stands in image names."""
-
-    host: str
-    username: str
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +34,10 @@ class BuildRequest:
     folder of this run for buildx's own files; it may exist. `builder` "" is the Docker Engine's own at `docker_host`
     ("" for the default socket). `insecure` allows plain HTTP to the registry of `image`. Without `cache` every step
     runs and base images are asked for anew.
+
+    `secrets` and `ssh` are values by the id that the Dockerfile mounts. `cache_scope` keeps the cache mounts of its
+    builds apart from those of others, and with `isolated` also the results of their steps: whatever a build of that
+    scope computes is reused within the scope alone. Without `push` the image is built and kept nowhere.
     """
 
     tree: Path
@@ -64,6 +54,11 @@ class BuildRequest:
     docker_host: str = ""
     registry_auths: tuple[RegistryAuth, ...] = ()
     insecure: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ssh: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cache_scope: str = ""
+    isolated: bool = False
+    push: bool = True
 
     def with_cache(self) -> BuildRequest:
         """The same build from what is in the cache, for pushing once more."""
@@ -91,11 +86,11 @@ def build(
     request.work_dir.mkdir(parents=True, exist_ok=True)
     metadata = request.work_dir / "metadata.json"
     metadata.unlink(missing_ok=True)
-    with _docker_config(request.registry_auths) as docker_config:
+    with private_files(request.registry_auths, request.secrets, request.ssh) as private:
         done = run(
-            [*client_argv(), *build_arguments(request, context, dockerfile, metadata)],
+            [*client_argv(), *build_arguments(request, context, dockerfile, metadata, private.arguments)],
             env=client_env(
-                docker_config=docker_config,
+                docker_config=private.docker_config,
                 buildx_config=request.work_dir / "config",
                 docker_host=request.docker_host,
             ),
@@ -107,8 +102,13 @@ def build(
     return BuildxResult(done.returncode, _read(metadata) if done.returncode == 0 else None)
 
 
-def build_arguments(request: BuildRequest, context: Path, dockerfile: Path, metadata: Path) -> list[str]:
-    """What follows `docker buildx`: every value is joined to its option, and the context stands behind `--`."""
+def build_arguments(
+    request: BuildRequest, context: Path, dockerfile: Path, metadata: Path, private: Sequence[str] = ()
+) -> list[str]:
+    """What follows `docker buildx`: every value is joined to its option, and the context stands behind `--`.
+
+    `private` are the options that name secrets by their files.
+    """
     arguments = ["build", "--progress=rawjson", "--provenance=mode=max", f"--metadata-file={metadata}"]
     if request.builder:
         arguments.append(f"--builder={request.builder}")
@@ -123,9 +123,24 @@ def build_arguments(request: BuildRequest, context: Path, dockerfile: Path, meta
             # A name without a value would be taken from our own environment.
             raise BuildError(ErrorKind.USER, f"`{name[:80]}` is not a name for a build argument.")
         arguments.append(f"--build-arg={name}={value}")
+    arguments += [*_cache_arguments(request), *private]
     # Labels are put on the finished image: they change its digest and no step's cache key (measured).
     arguments += [f"--label={name}={value}" for name, value in request.labels.items()]
     return [*arguments, f"--output={_output(request)}", f"--file={dockerfile}", "--", str(context)]
+
+
+def _cache_arguments(request: BuildRequest) -> list[str]:
+    """How the builds of a scope are kept apart from others on the same builder.
+
+    A cache mount belongs to whoever knows its id, so the id gets the scope before it (BuildKit, Dockerfile reference,
+    "BuildKit built-in build args"). The result of a step belongs to whoever asks for the same operation on the same
+    input; the names of extra hosts are part of every RUN operation (their addresses are not), so that a name that only
+    this scope has gives its steps keys of their own. What COPY, ADD and FROM give is determined by their input.
+    """
+    if not request.cache_scope:
+        return []
+    host = [f"--add-host={request.cache_scope}.scope.invalid:127.0.0.1"] if request.isolated else []
+    return [f"--build-arg=BUILDKIT_CACHE_MOUNT_NS={request.cache_scope}", *host]
 
 
 def _output(request: BuildRequest) -> str:
@@ -134,6 +149,8 @@ def _output(request: BuildRequest) -> str:
     Not unpacked and not stored in the engine: the image is wanted in the registry, and that saves a fifth of the time.
     Annotations repeat the labels where registries look for them, on the manifest.
     """
+    if not request.push:
+        return "type=cacheonly"
     options = [
         "type=image",
         f"name={request.image}",
@@ -147,20 +164,6 @@ def _output(request: BuildRequest) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(options)
     return line.getvalue()
-
-
-@contextmanager
-def _docker_config(auths: tuple[RegistryAuth, ...]) -> Iterator[Path]:
-    """A DOCKER_CONFIG of this run alone, in memory where possible, with nothing in it but the logins."""
-    logins = {
-        _DOCKER_HUB_KEY if auth.host in _DOCKER_HUB else auth.host: {
-            "auth": base64.b64encode(f"{auth.username}:{auth.password}".encode()).decode()
-        }
-        for auth in auths
-    }
-    with private_directory() as folder:
-        write_private(folder / "config.json", json.dumps({"auths": logins}))
-        yield folder
 
 
 def _read(path: Path) -> dict[str, Any] | None:

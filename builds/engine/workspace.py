@@ -88,10 +88,10 @@ def sweep_private() -> None:
                         remove(entry)
 
 
-def write_private(path: Path, text: str) -> Path:
-    """Write a new file that only we can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+def write_private(path: Path, content: str | bytes) -> Path:
+    """Write a new file that only we can read, byte for byte (a text as UTF-8)."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
     return path
 
 
