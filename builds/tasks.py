@@ -28,6 +28,22 @@ def tick() -> None:
     ring_for_due(now)
 
 
+@shared_task(name="builds.check_bases")
+def check_bases() -> None:
+    """Ask registries where the base images point whose turn it is."""
+    from builds.pipeline.bases import check_due
+
+    check_due(database_now())
+
+
+@shared_task(name="builds.move_bases")
+def move_bases() -> None:
+    """Ask for the builds that wait because a base image moved."""
+    from builds.actions import bases
+
+    bases.move_bases()
+
+
 @shared_task(name="builds.archive_log")
 def archive_log(build_id: int, attempt: int) -> None:
     """Turn the frames of an ended attempt into one object."""

@@ -51,6 +51,7 @@ class Env:
     log_cap_bytes: int
     drain_s: int
     lease_s: int
+    base_check_s: int
     min_free_bytes: int
 
     @property
@@ -105,6 +106,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
         log_cap_bytes=read.number("IMAGEYARD_LOG_CAP_MB", 64, low=1, high=4096) * 1024 * 1024,
         drain_s=read.number("IMAGEYARD_DRAIN_S", 30, low=0, high=7 * 86400),
         lease_s=read.number("IMAGEYARD_LEASE_S", 45, low=3, high=3600),
+        base_check_s=read.number("IMAGEYARD_BASE_CHECK_S", 900, low=10, high=7 * 86400),
         min_free_bytes=read.number("IMAGEYARD_MIN_FREE_GB", 1, low=0, high=1_000_000) * 1024**3,
     )
 

@@ -31,6 +31,7 @@ WORK_DIR = HOME / "work"
 SLOTS = ENV.slots
 BUILD_TIMEOUT_S = ENV.build_timeout_s
 LEASE_S = ENV.lease_s
+BASE_CHECK_S = ENV.base_check_s
 DRAIN_S = ENV.drain_s
 LOG_CAP_BYTES = ENV.log_cap_bytes
 MIN_FREE_BYTES = ENV.min_free_bytes

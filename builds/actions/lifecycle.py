@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.timezone import localtime
 
+from builds.actions.bases import note_tags, record_bases
 from builds.actions.runs import Run, record_event
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.states import FINAL, RUNNING, State
@@ -59,6 +60,9 @@ def succeed(
             size_bytes=size_bytes,
             build_number=build.number,
         )
+        build.digest = digest
+        record_bases(build)
+        note_tags(build, [put.name for put in puts if put.moved and put.name != build.build_tag], digest)
         _finished(run.build_id, run.attempt, State.SUCCEEDED)
     return True
 

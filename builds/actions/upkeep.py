@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from builds.actions.bases import move_bases
 from builds.actions.claim import in_order
 from builds.actions.lifecycle import sweep
 from builds.core.states import RUNNING
-from builds.models import Build, LogFrame, Source, Worker
+from builds.models import BaseImage, Build, LogFrame, Source, Worker
 from lib.queue import enqueue
 
 RINGS = 32
@@ -25,6 +26,9 @@ def sweep_all(now: datetime) -> None:
     for build_id, attempt in _unarchived(now):
         enqueue("builds.archive_log", build_id, attempt, expires_s=60)
     ring_for_probes()
+    move_bases()
+    if BaseImage.objects.filter(next_check_at__lte=now, uses__rule__source__rebuild_on_base=True).exists():
+        enqueue("builds.check_bases", expires_s=9)
 
 
 def ring_for_probes() -> None:

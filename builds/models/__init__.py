@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.log import LogArchive, LogFrame
 from builds.models.source import BuildRule, Source
@@ -9,12 +10,15 @@ from builds.models.variable import Variable
 from builds.models.worker import Worker
 
 __all__ = [
+    "BaseImage",
+    "BaseUse",
     "Build",
     "BuildEvent",
     "BuildRule",
     "BuildSequence",
     "LogArchive",
     "LogFrame",
+    "Rebuild",
     "Source",
     "Step",
     "Variable",

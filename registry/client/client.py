@@ -125,13 +125,20 @@ class RegistryClient:
                 return None
             raise
 
-    def head(self, repository: str, reference: str) -> str | None:
-        """Give the digest that a tag has now without reading the manifest; None where there is no such tag."""
+    def head(self, repository: str, reference: str, *, known: str = "") -> str | None:
+        """Give the digest that a tag has now without reading the manifest; None where there is no such tag.
+
+        `known` is the digest it had: a registry whose entity tags are digests, as they all are, need not look further.
+        """
         call = self._manifest_call("HEAD", repository, reference, "pull")
-        call = replace(call, accepted=call.accepted | {HTTPStatus.NOT_FOUND})
+        call = replace(call, accepted=call.accepted | {HTTPStatus.NOT_FOUND, HTTPStatus.NOT_MODIFIED})
+        if known:
+            call = replace(call, headers={**call.headers, "If-None-Match": f'"{known}"'})
         answer = self._transport.send(call)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
+        if answer.status == HTTPStatus.NOT_MODIFIED:
+            return known
         digest = str(answer.headers.get("docker-content-digest", ""))
         if is_digest(digest):
             return digest

@@ -177,7 +177,14 @@ class Transport:
             message += f" It wants {format_duration(hint)} of rest first."
         for secret in self._log_ins.secrets:
             message = message.replace(secret, "…")
-        return RegistryError(message, kind=error.kind, status=error.status, retryable=error.retryable, code=error.code)
+        return RegistryError(
+            message,
+            kind=error.kind,
+            status=error.status,
+            retryable=error.retryable,
+            code=error.code,
+            retry_after_s=hint,
+        )
 
 
 def _jitter() -> float:

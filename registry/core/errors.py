@@ -35,11 +35,19 @@ class RegistryError(Exception):
     """A registry refused or failed. `message` is a sentence for people and holds no secret.
 
     `status` is the HTTP status, 0 where there was no answer. `code` is the registry's own (`DENIED`), if it gave one.
-    `retryable` says that the same call may succeed later without anybody changing anything.
+    `retryable` says that the same call may succeed later without anybody changing anything, `retry_after_s` when, where
+    the registry says so.
     """
 
     def __init__(
-        self, message: str, *, kind: RegistryErrorKind, status: int = 0, retryable: bool = False, code: str = ""
+        self,
+        message: str,
+        *,
+        kind: RegistryErrorKind,
+        status: int = 0,
+        retryable: bool = False,
+        code: str = "",
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -47,6 +55,7 @@ class RegistryError(Exception):
         self.status = status
         self.retryable = retryable
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 Action = Literal["push", "pull", "deletion", "tag list", "health check"]
