@@ -34,6 +34,32 @@ def test_it_masks_a_secret_inside_base64_at_every_alignment(before, after):
         assert piece not in masked
 
 
+LONG_KEY = (
+    "-----BEGIN KEY-----\n"
+    + "\n".join(f"{n:02}QyNTUxOQAAACBrZ{'xYz7' * 12}" for n in range(6))
+    + "\n-----END KEY-----\n"
+)
+
+
+@pytest.mark.parametrize("secret", [LONG_KEY, LONG_KEY.replace("\n", "")])
+@pytest.mark.parametrize("end", ["", "\n"])
+@pytest.mark.parametrize("width", [76, 64])
+def test_it_masks_base64_that_a_tool_wrapped_into_lines(secret, end, width):
+    whole = base64.b64encode((secret.rstrip("\n") + end).encode()).decode()
+    lines = [whole[start : start + width] for start in range(0, len(whole), width)]
+    masked = redact_text("\n".join(lines), [secret]).split("\n")
+    assert masked[:-1] == [MASK] * (len(lines) - 1)
+    assert len(lines[-1]) < 12 or masked[-1] == MASK
+
+
+@pytest.mark.parametrize("typed", [KEY, KEY.replace("\n", "\r\n")])
+@pytest.mark.parametrize("before", ["", "u", "us"])
+def test_it_masks_the_base64_of_the_whole_whatever_its_line_breaks(typed, before):
+    shown = base64.b64encode(f"{before}{KEY}".encode()).decode()
+    assert base64.b64encode(b"kqhkiG9w0BAQEF").decode()[4:12] not in redact_text(shown, [typed])
+    assert redact_text(shown, [typed]).count(MASK) >= 1
+
+
 def test_it_masks_every_line_of_a_secret_that_spans_lines():
     masked = redact_text("a\n" + KEY.replace("\n", "\r\n") + "b\n", [KEY])
     assert masked == f"a\r\n{MASK}\r\n{MASK}\r\n{MASK}\r\n}}\r\n{MASK}\r\nb\n".replace("a\r\n", "a\n")
@@ -114,3 +140,30 @@ def test_g05_it_strips_the_credentials_of_urls_and_keeps_host_and_path(text, sho
 
 def test_g05_it_masks_the_rest_of_a_password_with_an_unescaped_at():
     assert "ss@" not in redact_text("Could not resolve host: ss@host", ["p@ss"])
+
+
+HUGE = "".join(f"{n:04}-{base64.b64encode(bytes([n % 251] * 9)).decode()}" for n in range(500))
+
+
+@pytest.mark.parametrize("size", [77, 80, 87, 88, 152, 153, 4096, len(HUGE)])
+@pytest.mark.parametrize("cut", [1, 75, 76, 1000])
+def test_it_masks_a_long_secret_wherever_its_stream_is_cut(size, cut):
+    secret, text = HUGE[:size], f"a {HUGE[:size]} b\n".encode()
+    stream = Redactor([secret]).stream()
+    out = b"".join(stream.feed(text[start : start + cut]) for start in range(0, len(text), cut)) + stream.flush()
+    assert out == b"a *** b\n" == Redactor([secret]).mask(text)
+
+
+@pytest.mark.parametrize("before", ["", "u", "us"])
+def test_it_masks_the_base64_of_a_long_secret_at_every_alignment(before):
+    shown = base64.b64encode(f"{before}{HUGE}".encode()).decode()
+    assert len(redact_text(shown, [HUGE])) < 12
+
+
+def test_it_keeps_up_with_a_flood_beside_keys_of_many_lines():
+    key = "\n".join(HUGE[start : start + 64] for start in range(0, len(HUGE), 64))
+    stream, chunk = Redactor([key]).stream(), b"a line of sixty bytes, as build tools print them all day\n" * 300
+    started = time.perf_counter()
+    for _ in range(600):  # 10 MB
+        stream.feed(chunk)
+    assert time.perf_counter() - started < 1
