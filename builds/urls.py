@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from builds.consumers import BuildConsumer, PagesConsumer
-from builds.views import builds, first_run, home, logs, queue, repositories, rules, source, tags, trigger
+from builds.views import builds, family, first_run, home, logs, queue, repositories, rules, source, tags, trigger
 
 R = "r/<str:namespace>/<str:name>"
 B = f"{R}/builds/<int:number>"
@@ -25,6 +25,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/rules/try", rules.try_rules, name="rules-try"),
     path(f"{R}/build", trigger.trigger, name="repository-trigger"),
     path(f"{R}/build/verdicts", trigger.verdicts, name="trigger-verdicts"),
+    path(f"{R}/family", family.family, name="repository-family"),
+    path(f"{R}/family/switch", family.switch, name="family-switch"),
+    path(f"{R}/family/look", family.look, name="family-look"),
     path(f"{R}/settings", source.settings, name="repository-settings"),
     path(f"{R}/settings/general", source.general, name="settings-general"),
     path(f"{R}/settings/source", source.link, name="settings-source"),

@@ -48,6 +48,7 @@ class Fault:
     where: str = "any"
     times: int = 0
     moves: bool = False  # the write is carried out all the same
+    reads: bool = False  # reads fail too
 
 
 FAULTS = {
@@ -55,6 +56,7 @@ FAULTS = {
     "upload413": Fault(413, html="<html>413</html>"),
     "upload429": Fault(429, "TOOMANYREQUESTS", "You have reached your pull rate limit", headers={"Retry-After": "7"}),
     "patience": Fault(429, "TOOMANYREQUESTS", "slow down", headers={"Retry-After": "3600"}),
+    "pulls": Fault(429, "TOOMANYREQUESTS", "slow down", headers={"Retry-After": "3600"}, reads=True),
     "flaky": Fault(503, times=2),
     "denied": Fault(403, "DENIED", "requested access to the resource is denied"),
     "unauthorized": Fault(401, "UNAUTHORIZED", "authentication required"),
@@ -165,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
     def fails(self) -> bool:
         mode = self.parts.path.removeprefix("/v2/").split("/")[0]
         fault = FAULTS.get(mode)
-        if fault is None or self.command in {"GET", "HEAD"}:
+        if fault is None or (self.command in {"GET", "HEAD"} and not fault.reads):
             return False
         place = "manifest" if "/manifests/" in self.path else "upload"
         if fault.where not in {"any", place} or (fault.times and self.state.failed[mode] >= fault.times):
