@@ -65,6 +65,9 @@ class Delivery(models.Model):
     sender = models.CharField(max_length=255, blank=True, editable=False)
     forced = models.BooleanField(default=False, editable=False)
     verdicts = models.JSONField(default=list, editable=False)
+    # [{ref_type, ref, before, commit, message, forced, status, sentence, builds}], where one delivery moved several
+    # refs; the columns above are then those of the first.
+    changes = models.JSONField(default=list, editable=False)
     build_ids = models.JSONField(default=list, editable=False)
     replay_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False

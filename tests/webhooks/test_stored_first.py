@@ -19,7 +19,7 @@ from webhooks.views.inbound import inbound
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("broken", ["webhooks.actions.accept.request_builds", "webhooks.actions.decide.evaluate"])
+@pytest.mark.parametrize("broken", ["webhooks.actions.building.request_builds", "webhooks.actions.decide.evaluate"])
 def test_invariant_1_whatever_fails_it_is_in_the_ledger(source, monkeypatch, broken):
     """A webhook that reached us is in the ledger before anything else happens, with its verdict per rule, or with the
     reason it was refused."""
@@ -40,7 +40,7 @@ def test_invariant_1_whatever_fails_it_is_in_the_ledger(source, monkeypatch, bro
 @pytest.mark.django_db
 def test_invariant_1_a_delivery_that_we_could_not_judge_it_builds_when_it_is_replayed(source, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("webhooks.actions.accept.request_builds", lambda *_: 1 / 0)
+        patch.setattr("webhooks.actions.building.request_builds", lambda *_: 1 / 0)
         post(source)
     alice = make_member(source.repository.namespace, "alice", 20)
     assert replay_delivery(alice, Delivery.objects.get()).status == "built"

@@ -12,16 +12,17 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError
 from django.db.models import F
 
-from builds.actions import Order, record_contact, request_builds
-from builds.models import Build, Source
+from builds.actions import record_contact
+from builds.models import Source
 from webhooks.actions.bells import ledger_transaction
-from webhooks.actions.belonging import foreign_problem, rename_sentence
-from webhooks.actions.decide import Decision, built_sentence, decide, verdicts_as_json
+from webhooks.actions.belonging import contact_sentence, foreign_problem
+from webhooks.actions.building import add_builds, pushed_order
+from webhooks.actions.decide import Decision, decide, decided_as_json
 from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_headers
 from webhooks.actions.news import tell_pages
 from webhooks.actions.refuse import record_refusal
 from webhooks.models import Delivery, pack_body
-from webhooks.providers import PROVIDERS, Event, FormatError, Provider, PushEvent
+from webhooks.providers import PROVIDERS, Event, FormatError, ManyPushes, Provider, PushEvent
 
 MOST_DUPLICATES = 10
 """Repetitions of one delivery that get a row of their own; the rest are counted on the last."""
@@ -65,11 +66,12 @@ def accept_delivery(inbound: Inbound) -> Answer:
         _prove(source, provider, inbound)
         return _take(source, provider, inbound)
     except _Refusal as refusal:
-        known = PROVIDERS.get(source.forge)
-        event = known.event_name(inbound.headers) if known else ""
+        known = PROVIDERS[source.forge]
         is_proved = refusal.kind in ("malformed", "foreign")
-        row = record_refusal(source, inbound, event, refusal.sentence, is_proved=is_proved)
-        return Answer(refusal.kind, refusal.told, row)
+        row = record_refusal(source, inbound, known.event_name(inbound.headers), refusal.sentence, is_proved=is_proved)
+        # A forge that stops calling an address that refuses what it proved would be lost for what is wanted, too.
+        kind: Kind = "noted" if refusal.kind == "foreign" and known.stops_calling else refusal.kind
+        return Answer(kind, refusal.told, row)
 
 
 def find_source(source_id: str) -> Source | None:
@@ -89,8 +91,6 @@ def _provider_at(source: Source, inbound: Inbound) -> Provider:
             "webhook address again from the settings."
         )
         raise _Refusal("unknown", sentence, told=UNKNOWN)
-    if source.forge not in PROVIDERS:
-        raise _Refusal("unknown", f"Imageyard does not read webhooks of {forge} yet. Start builds by hand or by API.")
     return PROVIDERS[source.forge]
 
 
@@ -144,50 +144,28 @@ def _new_row(source: Source, provider: Provider, inbound: Inbound) -> Delivery:
 
 
 def describe_event(delivery: Delivery, event: Event) -> None:
-    """Put what a push says of itself into the columns that lists show."""
+    """Put what a push says of itself into the columns that lists show; of several refs, what the first says."""
     delivery.sender = event.sender
-    if isinstance(event, PushEvent):
-        delivery.ref_type, delivery.ref = event.ref.type, event.ref.name
-        delivery.before, delivery.commit = event.before, event.commit
-        delivery.commit_message, delivery.forced = event.message, event.forced
+    changes = event.changes if isinstance(event, ManyPushes) else (event,)
+    push = next((change for change in changes if isinstance(change, PushEvent)), None)
+    if push is not None:
+        delivery.ref_type, delivery.ref = push.ref.type, push.ref.name
+        delivery.before, delivery.commit = push.before, push.commit
+        delivery.commit_message, delivery.forced = push.message, push.forced
 
 
 def _record(delivery: Delivery, source: Source, event: Event, decision: Decision) -> None:
     repository = event.repository
     delivery.status = decision.status
-    delivery.sentence = decision.sentence + rename_sentence(source, repository)
-    delivery.verdicts = verdicts_as_json(decision.verdicts)
+    delivery.sentence = decision.sentence + contact_sentence(source, repository)
+    delivery.verdicts, delivery.changes = decided_as_json(event, decision)
     delivery.save(force_insert=True)
     record_contact(
         source, forge_id=repository.id, full_name=repository.full_name, default_branch=repository.default_branch
     )
-    if isinstance(event, PushEvent) and decision.status == Delivery.Status.BUILT:
-        cause = f"{'force-pushed' if event.forced else 'pushed'} by {event.sender}" if event.sender else ""
-        order = order_of(event, delivery, Build.Cause.PUSH, cause)
-        add_builds(delivery, source, event, decision, order)
+    if decision.status == Delivery.Status.BUILT:
+        add_builds(delivery, source, event, decision, pushed_order(delivery))
     tell_pages(source)
-
-
-def order_of(push: PushEvent, delivery: Delivery, cause: Build.Cause, detail: str) -> Order:
-    """The order for the builds of a push."""
-    return Order(
-        cause=cause,
-        detail=detail,
-        delivery_id=delivery.pk,
-        before=push.before,
-        forced=push.forced,
-        commit_message=push.message,
-        commit_author=push.author,
-    )
-
-
-def add_builds(delivery: Delivery, source: Source, push: PushEvent, decision: Decision, order: Order) -> None:
-    """Make the builds of a decision, and name them in the delivery's row; inside the caller's transaction."""
-    builds = request_builds(source, push.ref, push.commit, decision.verdicts, order)
-    delivery.build_ids = [build.pk for build in builds]
-    renamed = delivery.sentence.removeprefix(decision.sentence)
-    delivery.sentence = built_sentence(push, decision.verdicts, builds, delivery) + renamed
-    delivery.save(update_fields=["build_ids", "sentence"])
 
 
 def _duplicate(delivery: Delivery, first: Delivery) -> Answer:
@@ -201,7 +179,7 @@ def _duplicate(delivery: Delivery, first: Delivery) -> Answer:
     delivery.duplicate_of = first
     delivery.body = b""
     delivery.status = Delivery.Status.DUPLICATE
-    delivery.verdicts, delivery.build_ids = [], []
+    delivery.verdicts, delivery.changes, delivery.build_ids = [], [], []
     delivery.sentence = (
         f"Duplicate of delivery `{first.short_id}`: the forge sent it again under the same id, and nothing is built "
         "twice. To build the commit again, press Replay there."
@@ -216,6 +194,6 @@ def _fault(delivery: Delivery) -> Answer:
     # Without the forge's id, so that "Redeliver" is not taken for a duplicate of what was never judged.
     delivery.forge_delivery_id = None
     delivery.status, delivery.sentence = Delivery.Status.FAULT, FAULT
-    delivery.verdicts, delivery.build_ids = [], []
+    delivery.verdicts, delivery.changes, delivery.build_ids = [], [], []
     delivery.save(force_insert=True)
     return Answer("fault", FAULT, delivery)

@@ -7,35 +7,81 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from builds.core.plan import Verdict, evaluate, summary_sentence
-from builds.core.refnames import ONE, quoted
+from builds.core.refnames import ONE, Ref, quoted
 from builds.core.skip import skip_sentence
 from builds.models import Build, Source
 from builds.reading import rules_of
 from webhooks.models import Delivery
-from webhooks.providers import Event, Ping, PullRequestEvent, PushEvent
+from webhooks.providers import MOST_CHANGES, Event, Ignored, ManyPushes, Ping, PullRequestEvent, PushEvent
 
 Status = Delivery.Status
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`verdicts` are those of a push, in the rules' order; builds are made for the ones that build."""
+    """`verdicts` are those of a push, in the rules' order; builds are made for the ones that build.
+
+    Of a delivery that moved several refs, `parts` are the decisions on each, in their order.
+    """
 
     status: Delivery.Status
     sentence: str
     verdicts: tuple[Verdict, ...] = ()
+    parts: tuple[Decision, ...] = ()
 
 
 def decide(source: Source, event: Event, forge_name: str, *, by_hand: bool = False) -> Decision:
     """`by_hand`: a person asked for it, so a mark like `[skip ci]` in the message does not count."""
     if isinstance(event, PushEvent):
         return _decide_push(source, event, by_hand=by_hand)
+    if isinstance(event, ManyPushes):
+        return _decide_many(source, event, by_hand=by_hand)
     if isinstance(event, Ping):
         sentence = f"{forge_name} reached Imageyard: the webhook works. {event.warning}"
         return Decision(Status.CONNECTED, sentence.strip())
     if isinstance(event, PullRequestEvent):
         return _decide_pull_request(event)
-    return Decision(Status.IGNORED, f"Ignored: {event.reason[:1].lower() + event.reason[1:]}")
+    return _decide_ignored(event)
+
+
+def _decide_ignored(ignored: Ignored) -> Decision:
+    return Decision(Status.IGNORED, f"Ignored: {ignored.reason[:1].lower() + ignored.reason[1:]}")
+
+
+_WEIGHT = (Status.BUILT, Status.SKIPPED, Status.NOTHING, Status.IGNORED)
+
+
+def _decide_many(source: Source, event: ManyPushes, *, by_hand: bool) -> Decision:
+    """Each ref by itself; what came of the delivery is the most that came of one of them."""
+    parts = tuple(
+        _decide_push(source, change, by_hand=by_hand) if isinstance(change, PushEvent) else _decide_ignored(change)
+        for change in event.changes
+    )
+    status = min((part.status for part in parts), key=_WEIGHT.index)
+    return Decision(status, many_sentence(event, [part.sentence for part in parts]), parts=parts)
+
+
+def many_sentence(event: ManyPushes, sentences: Sequence[str]) -> str:
+    """One sentence for each ref, the tail of a long list as a number."""
+    told = []
+    for change, sentence in list(zip(event.changes, sentences, strict=True))[:_TOLD]:
+        if isinstance(change, PushEvent):
+            plain = sentence.removeprefix("Delivered, ")
+            told.append(f"{ONE[change.ref.type].capitalize()} {quoted(change.ref.name)}: {plain}")
+        else:
+            told.append(sentence)
+    text = f"{len(event.changes)} refs were pushed at once. {' '.join(told)}"
+    if len(event.changes) > _TOLD:
+        text += f" What came of the other {len(event.changes) - _TOLD} is listed below."
+    if event.left_out:
+        text += (
+            f" {event.left_out:,} more were not looked at, since {MOST_CHANGES} in one push are the most: catch-up "
+            "builds what is missing."
+        )
+    return text
+
+
+_TOLD = 5
 
 
 def _decide_pull_request(pull_request: PullRequestEvent) -> Decision:
@@ -67,10 +113,43 @@ def built_sentence(push: PushEvent, verdicts: Sequence[Verdict], builds: Sequenc
     return f"{sentence} The push was forced." if push.forced else sentence
 
 
-def verdicts_as_json(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
-    """Verdicts as `Delivery.verdicts` and the API have them."""
+def decided_as_json(event: Event, decision: Decision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What `Delivery.verdicts` and `Delivery.changes` keep of a decision; the latter only of several refs."""
+    if not isinstance(event, ManyPushes):
+        return verdicts_as_json(decision.verdicts, event.ref if isinstance(event, PushEvent) else None), []
+    verdicts, changes = [], []
+    for change, part in zip(event.changes, decision.parts, strict=True):
+        ref = change.ref if isinstance(change, PushEvent) else None
+        verdicts += verdicts_as_json(part.verdicts, ref)
+        changes.append(_change_as_json(change, part))
+    return verdicts, changes
+
+
+def _change_as_json(change: PushEvent | Ignored, part: Decision) -> dict[str, Any]:
+    told: dict[str, Any] = {"status": part.status.value, "sentence": part.sentence, "builds": []}
+    if isinstance(change, Ignored):
+        return {**told, "ref_type": "", "ref": "", "before": "", "commit": "", "message": "", "forced": False}
+    return {
+        **told,
+        "ref_type": change.ref.type,
+        "ref": change.ref.name,
+        "before": change.before,
+        "commit": change.commit,
+        "message": change.message[:MOST_MESSAGE],
+        "forced": change.forced,
+    }
+
+
+MOST_MESSAGE = 1000
+"""Characters of a message that are kept for each of several refs; the builds have all of it."""
+
+
+def verdicts_as_json(verdicts: Sequence[Verdict], ref: Ref | None = None) -> list[dict[str, Any]]:
+    """Verdicts as `Delivery.verdicts` and the API have them; `ref` is what they are about."""
     return [
         {
+            "ref_type": ref.type if ref else "",
+            "ref": ref.name if ref else "",
             "rule_id": verdict.rule_id,
             "rule": verdict.rule,
             "matched": verdict.matched,

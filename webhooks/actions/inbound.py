@@ -10,7 +10,7 @@ from typing import Literal
 from builds.models import Source
 from webhooks.models import Delivery
 
-Kind = Literal["accepted", "duplicate", "unknown", "unsigned", "foreign", "malformed", "too_large", "fault"]
+Kind = Literal["accepted", "duplicate", "unknown", "unsigned", "foreign", "noted", "malformed", "too_large", "fault"]
 
 _SECRET_HEADER = re.compile(r"signature|token|auth|cookie|secret|password|credential|api-?key", re.IGNORECASE)
 _MOST_HEADERS = 50

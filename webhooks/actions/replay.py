@@ -10,11 +10,12 @@ from accounts import audit
 from accounts.models import User
 from builds.models import Build
 from lib.refusal import Refused
-from webhooks.actions.accept import add_builds, describe_event, find_source, order_of
-from webhooks.actions.decide import decide, verdicts_as_json
+from webhooks.actions.accept import describe_event, find_source
+from webhooks.actions.building import add_builds, order_of
+from webhooks.actions.decide import decide, decided_as_json
 from webhooks.actions.news import tell_pages
 from webhooks.models import Delivery
-from webhooks.providers import PROVIDERS, FormatError, PushEvent
+from webhooks.providers import PROVIDERS, FormatError, ManyPushes, PushEvent
 
 _MOST_BODY = 64 * 1024 * 1024
 _REPLAYED = {Delivery.Status.BUILT, Delivery.Status.NOTHING, Delivery.Status.SKIPPED, Delivery.Status.FAULT}
@@ -39,6 +40,7 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
     if source is None:
         raise Refused("The source of this delivery is gone. Link the Git repository again.", code="conflict")
     decision = decide(source, push, source.get_forge_display(), by_hand=True)
+    verdicts, changes = decided_as_json(push, decision)
     replay = Delivery(
         id=uuid.uuid4(),
         source=source,
@@ -47,7 +49,8 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
         replay_of=original,
         status=decision.status,
         sentence=decision.sentence,
-        verdicts=verdicts_as_json(decision.verdicts),
+        verdicts=verdicts,
+        changes=changes,
     )
     describe_event(replay, push)
     with transaction.atomic():
@@ -55,18 +58,18 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
         if decision.status == Delivery.Status.BUILT:
             # Not a push: an old commit that is built again must not supersede the newer ones that wait.
             detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
-            add_builds(replay, source, push, decision, order_of(push, replay, Build.Cause.MANUAL, detail))
+            add_builds(replay, source, push, decision, lambda one: order_of(one, replay, Build.Cause.MANUAL, detail))
         audit.record(actor, "delivery.replay", source.repository, str(original.pk))
         tell_pages(source)
     return replay
 
 
-def _read_push(delivery: Delivery) -> PushEvent:
+def _read_push(delivery: Delivery) -> PushEvent | ManyPushes:
     try:
         event = PROVIDERS[delivery.forge].read(delivery.headers, delivery.read_body(_MOST_BODY))
     except (KeyError, FormatError) as error:
         raise Refused("What was kept of this delivery cannot be read any more. Push again.", code="conflict") from error
-    if not isinstance(event, PushEvent):
+    if not isinstance(event, PushEvent | ManyPushes):
         raise Refused("This delivery is no push, so there is nothing in it to build.", code="conflict")
     return event
 

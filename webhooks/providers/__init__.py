@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webhooks.providers.base import (
+    MOST_CHANGES,
     Event,
     ForgeRepository,
     FormatError,
@@ -15,9 +16,14 @@ from webhooks.providers.base import (
     PullRequestEvent,
     PushEvent,
 )
+from webhooks.providers.bitbucket import Bitbucket
+from webhooks.providers.generic import Generic
+from webhooks.providers.gitea import Gitea
 from webhooks.providers.github import GitHub
+from webhooks.providers.gitlab import GitLab
 
 __all__ = [
+    "MOST_CHANGES",
     "PROVIDERS",
     "Event",
     "ForgeRepository",
@@ -32,4 +38,6 @@ __all__ = [
     "PushEvent",
 ]
 
-PROVIDERS: dict[str, Provider] = {provider.forge: provider for provider in (GitHub(),)}
+PROVIDERS: dict[str, Provider] = {
+    provider.forge: provider for provider in (GitHub(), GitLab(), Gitea(), Bitbucket(), Generic())
+}

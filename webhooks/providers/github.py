@@ -5,18 +5,24 @@ Formats as in GitHub's documentation: "Webhook events and payloads" and "Validat
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Any
-from urllib.parse import urlsplit
 
 from builds.core.json_values import table, texts
-from builds.core.refnames import ONE, explain_ref, parse_ref, quoted
-from webhooks.providers import payload
-from webhooks.providers.base import Event, ForgeRepository, FormatError, Headers, Ignored, Ping, PushEvent
-
-MAX_MESSAGE = 10_000
-_ID_LENGTH = 128
+from builds.core.refnames import quoted
+from webhooks.providers import payload, proof
+from webhooks.providers.base import (
+    Event,
+    ForgeRepository,
+    FormatError,
+    Headers,
+    HeadRepository,
+    Ignored,
+    Ping,
+    PullRequestAction,
+    PullRequestEvent,
+    PushEvent,
+)
+from webhooks.providers.reading import MAX_MESSAGE, no_commit, read_ref
 
 _UNSIGNED = (
     "The request carried no signature. In GitHub, open the webhook's settings and paste the secret of this source "
@@ -33,15 +39,17 @@ _WRONG = (
     "The signature does not fit. GitHub signs with another secret than this source has: make a new secret in the "
     "settings and paste it into the webhook's “Secret”. Or something between changed the body."
 )
-_NOTHING_TO_PROVE_WITH = (
-    "This source has no webhook secret, so no request can be proved to be GitHub's. Make one in the settings."
-)
 
 _NOT_A_PUSH = {
     "create": "GitHub sends a push for every new branch or tag as well; that delivery is the one that counts.",
     "delete": "GitHub sends a push for every deleted branch or tag as well; nothing is built for either.",
-    "pull_request": "Pull requests are not built; their commits are, once a push brings them to a branch with a rule.",
     "repository": "The repository itself was changed; there is nothing to build in that.",
+}
+_ACTIONS: dict[str, PullRequestAction] = {
+    "opened": "opened",
+    "synchronize": "synchronized",
+    "reopened": "reopened",
+    "closed": "closed",
 }
 
 
@@ -53,25 +61,21 @@ class GitHub:
     stops_calling = False
 
     def event_name(self, headers: Headers) -> str:
-        return payload.text(headers.get("x-github-event", "").strip(), 64)
+        return proof.event_name(headers, "x-github-event")
 
     def delivery_id(self, headers: Headers) -> str:
-        """GitHub's GUID; "Redeliver" sends it again. A text that is too long to be one stands as its digest."""
-        given = headers.get("x-github-delivery", "").strip()
-        if len(given) > _ID_LENGTH:
-            return f"sha256:{hashlib.sha256(given.encode('utf-8', 'replace')).hexdigest()}"
-        return payload.text(given, _ID_LENGTH)
+        """GitHub's GUID; "Redeliver" sends it again."""
+        return proof.delivery_id(headers, "x-github-delivery")
 
     def signature_problem(self, secret: str, headers: Headers, body: bytes) -> str | None:
         if not secret:
-            return _NOTHING_TO_PROVE_WITH
+            return proof.no_secret(self.name)
         given = headers.get("x-hub-signature-256")
         if given is None:
-            return _SHA1 if "x-hub-signature" in headers else _UNSIGNED
-        right = f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
-        if hmac.compare_digest(given.encode("utf-8", "replace"), right.encode()):
+            return (_SHA1 if "x-hub-signature" in headers else _UNSIGNED) + proof.another_forge(headers, self.forge)
+        if proof.is_same(given, f"sha256={proof.hmac_sha256(secret, body)}"):
             return None
-        return _WRONG if _looks_signed(given) else _MALFORMED
+        return _WRONG if given.startswith("sha256=") and proof.is_hex(given[7:]) else _MALFORMED
 
     def read(self, headers: Headers, body: bytes) -> Event:
         event = self.event_name(headers)
@@ -82,31 +86,26 @@ class GitHub:
             return _push(document)
         if event == "ping":
             return Ping(warning=_ping_warning(document), sender=_sender(document), repository=_repository(document))
-        reason = _NOT_A_PUSH.get(event) or (
-            f"Nothing is built for the event {quoted(event)}. In GitHub, “Just the push event” is enough."
+        if event == "pull_request":
+            return _pull_request(document)
+        return _ignored(
+            document,
+            _NOT_A_PUSH.get(event)
+            or f"Nothing is built for the event {quoted(event)}. In GitHub, “Just the push event” is enough.",
         )
-        return Ignored(reason=reason, sender=_sender(document), repository=_repository(document))
-
-
-def _looks_signed(given: str) -> bool:
-    algorithm, _, digits = given.partition("=")
-    return algorithm == "sha256" and len(digits) == 64 and not digits.strip("0123456789abcdef")  # noqa: PLR2004
 
 
 def _push(document: dict[str, Any]) -> Event:
-    full, sender, repository = document.get("ref"), _sender(document), _repository(document)
-    ref = parse_ref(full)
-    if ref is None:
-        if isinstance(full, str) and full.startswith("refs/"):
-            return Ignored(reason=_storable(explain_ref(full)), sender=sender, repository=repository)
-        raise FormatError(_storable(explain_ref(full)))
+    ref = read_ref(document.get("ref"))
+    if isinstance(ref, Ignored):
+        return _ignored(document, ref.reason)
     after, head = document.get("after"), table(document.get("head_commit"))
     # A forge may leave `deleted` out; the hash of zeros says it too (field case W01).
     deleted = document.get("deleted") is True or payload.is_no_commit(after)
     # `after` of an annotated tag is the tag object; `head_commit` is the commit it stands on (field case W03).
     commit = "" if deleted else payload.commit(head.get("id")) or payload.commit(after)
     if not deleted and not commit:
-        raise FormatError(f"The push of {ONE[ref.type]} {quoted(ref.name)} names no commit: `after` is not a hash.")
+        raise no_commit(ref, "after")
     return PushEvent(
         ref=ref,
         commit=commit,
@@ -116,10 +115,48 @@ def _push(document: dict[str, Any]) -> Event:
         deleted=deleted,
         message=payload.text(head.get("message"), MAX_MESSAGE),
         author=payload.text(table(head.get("author")).get("name")),
-        sender=sender,
-        url=_web_address(document.get("compare")),
-        repository=repository,
+        sender=_sender(document),
+        url=payload.web_address(document.get("compare")),
+        repository=_repository(document),
     )
+
+
+def _pull_request(document: dict[str, Any]) -> Event:
+    given = table(document.get("pull_request"))
+    number = payload.number(given.get("number")) or payload.number(document.get("number"))
+    head, base = table(given.get("head")), table(given.get("base"))
+    action = _ACTIONS.get(payload.text(document.get("action"), 64))
+    if action is None:
+        what = quoted(payload.text(document.get("action"), 64))
+        return _ignored(document, f"Pull request #{number}: {what} brings no commit, so there is nothing to build.")
+    commit, base_ref = payload.commit(head.get("sha")), payload.text(base.get("ref"))
+    if not number or not base_ref or (not commit and action != "closed"):
+        raise FormatError("The pull request is not told of: its number, its target branch or its commit is missing.")
+    ours, theirs = table(base.get("repo")) or table(document.get("repository")), table(head.get("repo"))
+    # Of a fork that was deleted GitHub says `null`; then nothing proves that the branch is ours (field case W15).
+    is_fork = not payload.identifier(theirs.get("id")) or theirs.get("id") != ours.get("id")
+    return PullRequestEvent(
+        number=number,
+        action=action,
+        head_commit=commit,
+        head_ref=payload.text(head.get("ref")),
+        base_ref=base_ref,
+        is_fork=is_fork,
+        base_commit=payload.commit(base.get("sha")),
+        merged=given.get("merged") is True,
+        title=payload.text(given.get("title")),
+        url=payload.web_address(given.get("html_url")),
+        author=payload.text(table(given.get("user")).get("login")),
+        head_repository=HeadRepository(
+            full_name=payload.text(theirs.get("full_name")), clone_url=payload.text(theirs.get("clone_url"), 1000)
+        ),
+        sender=_sender(document),
+        repository=_repository(document),
+    )
+
+
+def _ignored(document: dict[str, Any], reason: str) -> Ignored:
+    return Ignored(reason=reason, sender=_sender(document), repository=_repository(document))
 
 
 def _ping_warning(document: dict[str, Any]) -> str:
@@ -137,7 +174,8 @@ def _repository(document: dict[str, Any]) -> ForgeRepository:
         id=payload.identifier(given.get("id")),
         full_name=payload.text(given.get("full_name")),
         default_branch=payload.text(given.get("default_branch")),
-        host=_host(given.get("html_url")),
+        host=payload.host(given.get("html_url")),
+        clone_urls=payload.addresses(given.get("clone_url"), given.get("ssh_url")),
     )
 
 
@@ -145,19 +183,3 @@ def _sender(document: dict[str, Any]) -> str:
     return payload.text(table(document.get("sender")).get("login")) or payload.text(
         table(document.get("pusher")).get("name")
     )
-
-
-def _web_address(value: Any) -> str:
-    url = payload.text(value, 1000)
-    return url if url.startswith(("https://", "http://")) else ""
-
-
-def _host(url: Any) -> str:
-    try:
-        return (urlsplit(payload.text(url, 1000)).hostname or "")[:255]
-    except ValueError:
-        return ""
-
-
-def _storable(sentence: str) -> str:
-    return payload.text(sentence, 1000)

@@ -1,11 +1,11 @@
-"""From the bytes of a request to a JSON object, whatever a stranger sends; knows no forge's fields."""
+"""From the bytes of a request to a JSON object and to values, whatever a stranger sends; knows no forge's fields."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -16,6 +16,7 @@ _BOM = b"\xef\xbb\xbf"
 _FORM = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 20
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_ABBREVIATED = re.compile(r"[0-9a-f]{12,40}|[0-9a-f]{64}")
 
 
 def read_object(body: bytes, content_type: str) -> dict[str, Any]:
@@ -89,3 +90,33 @@ def commit(value: Any) -> str:
 def is_no_commit(value: Any) -> bool:
     """Whether this is the hash of zeros (40, or 64 for SHA-256) by which forges say "there is no commit"."""
     return isinstance(value, str) and _COMMIT.fullmatch(value) is not None and not value.strip("0")
+
+
+def number(value: Any) -> int:
+    """A whole number from 0 that a database can store, also where it is written as text; else 0."""
+    digits = identifier(value)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0  # noqa: PLR2004
+
+
+def web_address(value: Any) -> str:
+    """An http(s) address that a page may link to; "" for anything else."""
+    url = text(value, 1000)
+    return url if url.startswith(("https://", "http://")) else ""
+
+
+def host(value: Any) -> str:
+    """The host of an address, without its port; "" where there is none."""
+    try:
+        return (urlsplit(text(value, 1000)).hostname or "")[:255]
+    except ValueError:
+        return ""
+
+
+def addresses(*values: Any) -> tuple[str, ...]:
+    """Those of the values that are texts, each once."""
+    return tuple(dict.fromkeys(found for found in (text(value, 1000) for value in values) if found))
+
+
+def abbreviated(value: Any) -> str:
+    """A commit hash of at least twelve digits, as Bitbucket Cloud tells it of pull requests; "" for anything else."""
+    return value if isinstance(value, str) and _ABBREVIATED.fullmatch(value) and value.strip("0") else ""

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 _STATUS: dict[Kind, HTTPStatus] = {
     "accepted": HTTPStatus.ACCEPTED,
     "duplicate": HTTPStatus.OK,
+    "noted": HTTPStatus.ACCEPTED,
     "unsigned": HTTPStatus.UNAUTHORIZED,
     "foreign": HTTPStatus.FORBIDDEN,
     "unknown": HTTPStatus.NOT_FOUND,
@@ -27,7 +28,7 @@ _STATUS: dict[Kind, HTTPStatus] = {
     "fault": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 # Whoever did not prove to be the forge is not told where the ledger is.
-_TRUSTED: frozenset[Kind] = frozenset({"accepted", "duplicate", "malformed", "foreign", "fault"})
+_TRUSTED: frozenset[Kind] = frozenset({"accepted", "duplicate", "noted", "malformed", "foreign", "fault"})
 _NOT_STORED = "The database did not answer, so this delivery is not stored. Deliver it again in a minute."
 
 
