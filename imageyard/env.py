@@ -44,6 +44,7 @@ class Env:
     log_storage: LogStorage
     docker_host: str
     buildx_builder: str
+    untrusted_builder: str
     secret_key: str
     encryption_keys: tuple[str, ...]
     debug: bool
@@ -99,6 +100,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
         log_storage=read.log_storage(home / "logs"),
         docker_host=read.docker_host(),
         buildx_builder=read.builder(),
+        untrusted_builder=read.untrusted_builder(),
         secret_key=read.secret_key(home),
         encryption_keys=read.encryption_keys(home),
         debug=read.choice("IMAGEYARD_DEBUG", "0", ("0", "1")) == "1",

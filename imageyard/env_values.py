@@ -220,6 +220,13 @@ class Reader:
             _refuse("BUILDX_BUILDER", text, "a name that `docker buildx ls` lists is right")
         return text
 
+    def untrusted_builder(self) -> str:
+        name = "IMAGEYARD_UNTRUSTED_BUILDER"
+        text = self.text(name)
+        if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*|(?:unix|tcp|ssh)://[!-~]+", text):
+            _refuse(name, text, "a name that `docker buildx ls` lists, or a Docker Engine's address, is right")
+        return text
+
     def admin_token(self) -> str:
         token = self.secret("IMAGEYARD_ADMIN_TOKEN")
         if token and not re.fullmatch(r"[!-~]{16,256}", token):

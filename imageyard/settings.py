@@ -24,6 +24,7 @@ REGISTRY_HOST = ENV.registry
 REGISTRY_SCHEME = ENV.registry_scheme
 DOCKER_HOST = ENV.docker_host
 BUILDX_BUILDER = ENV.buildx_builder
+UNTRUSTED_BUILDER = ENV.untrusted_builder
 MIRRORS_DIR = HOME / "mirrors"
 WORK_DIR = HOME / "work"
 

@@ -180,6 +180,11 @@ class Build(models.Model):
         return self.state in FINAL
 
     @property
+    def is_pushed(self) -> bool:
+        """Whether its image goes to the registry; that of a fork's pull request is built and tested only."""
+        return not self.untrusted or self.pull_request.get("fork") is False
+
+    @property
     def build_tag(self) -> str:
         """The tag that every successful build gets first and that never moves."""
         return f"build-{self.number}"

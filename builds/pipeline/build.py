@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
-
-from django.conf import settings
 
 from builds.actions.steps import describe_steps
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.failure import explain_failure
 from builds.core.metadata import BuildFacts, read_metadata
+from builds.core.variables import Chosen, mounted_secrets
 from builds.engine import buildx
 from builds.engine.buildx import BuildRequest, RegistryAuth
 from builds.engine.git import Checkout
+from builds.engine.inputs import find_dockerfile
 from builds.models import Step
+from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps
+from builds.pipeline.variables import variables_of
 from registry.models import Registry
 
 # A push that met a busy registry is tried again here: what was built is in the builder's cache, so only the push runs.
@@ -29,6 +31,7 @@ def build_image(job: Job, checkout: Checkout) -> BuildFacts:
     Raises BuildError with the failing step, its line in the Dockerfile, and whose fault it is.
     """
     request = _request(job, checkout)
+    _check_dockerfile(job, request, request.secrets)
     for pause_s in (*PUSH_AGAIN_S, None):
         steps = BuildkitSteps(job.logbook)
         try:
@@ -63,13 +66,24 @@ def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildF
         # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
         with job.logbook.own_step("The builder's last words") as say:
             say("".join(f"{line}\n" for line in steps.tail))
-            raise error
+            raise _masked(job, error)
     return read_metadata(result.metadata)
+
+
+def _masked(job: Job, error: BuildError) -> BuildError:
+    """The sentence may quote what a step printed."""
+    masked = job.logbook.redactor.text
+    step = masked(error.step) if error.step else error.step
+    return BuildError(
+        error.kind, masked(error.message), retryable=error.retryable, step=step, dockerfile_line=error.dockerfile_line
+    )
 
 
 def _request(job: Job, checkout: Checkout) -> BuildRequest:
     build = job.build
     plan: dict[str, Any] = build.plan
+    place, given = place_of(build), variables_of(build)
+    _write_given(job, given)
     return BuildRequest(
         tree=job.work_dir / "tree",
         work_dir=job.work_dir / "buildx",
@@ -77,15 +91,50 @@ def _request(job: Job, checkout: Checkout) -> BuildRequest:
         dockerfile=plan["dockerfile"],
         target=plan["target"],
         platforms=tuple(plan["platforms"]),
-        build_args=dict(plan["build_args"]),
+        build_args=given.args,
+        secrets=given.secrets,
+        ssh=given.ssh,
         cache=plan["cache"] or _was_built(job),
         image=f"{build.repository.image}:{build.build_tag}",
         labels=_labels(job, checkout),
-        builder=settings.BUILDX_BUILDER,
-        docker_host=settings.DOCKER_HOST,
-        registry_auths=_auths(build.repository.registry),
+        builder=place.builder,
+        docker_host=place.docker_host,
+        cache_scope=place.cache_scope,
+        isolated=place.isolated,
+        push=build.is_pushed,
+        registry_auths=_auths(build.repository.registry) if build.is_pushed else (),
         insecure=build.repository.registry.scheme == Registry.Scheme.HTTP,
     )
+
+
+def _write_given(job: Job, given: Chosen) -> None:
+    """What goes into the build, for its page: values of arguments, and of secrets the names alone."""
+    passed = {"args": given.args, "secrets": sorted(given.secrets), "ssh": sorted(given.ssh)}
+    job.note(plan={**job.build.plan, "passed": passed})
+
+
+def _check_dockerfile(job: Job, request: BuildRequest, given: Collection[str]) -> None:
+    """Look at the Dockerfile before BuildKit does. Raises BuildError where a stranger's would harm others."""
+    path = find_dockerfile(request.tree, request.dockerfile)
+    check_frontend(job.build, path)
+    try:
+        mounted = mounted_secrets(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return  # BuildKit says what is wrong with it
+    why = ", as it is of a pull request" if job.build.untrusted else ""
+    missing = [
+        {
+            "kind": "build",
+            "message": f"The Dockerfile mounts the secret `{name}`, and this build has none of that name{why}.",
+            "url": "",
+            "line": None,
+            "file": "",
+        }
+        for name in mounted
+        if name not in given
+    ]
+    if missing:
+        job.note(warnings=[*job.build.warnings, *missing])
 
 
 def _was_built(job: Job) -> bool:

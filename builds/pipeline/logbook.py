@@ -21,16 +21,10 @@ from builds.logs.stream import connect, forget
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
+from builds.pipeline.variables import secrets_of
 from lib.redact import Redactor
 
 Say = Callable[[bytes | str], None]
-
-
-def secrets_of(build: Build) -> list[str]:
-    """Everything that must not stand in the log, in clear."""
-    source, registry = build.source, build.repository.registry
-    found = [registry.password, *([source.token, source.deploy_key, source.webhook_secret] if source else [])]
-    return [secret for secret in found if secret]
 
 
 class Logbook:
@@ -38,6 +32,7 @@ class Logbook:
 
     def __init__(self, build: Build, run: Run) -> None:
         self._run = run
+        self.redactor = Redactor(secrets_of(build))
         redis = connect(settings.REDIS_URL)
         if run.attempt == 1:
             forget(redis, run.build_id)
@@ -46,7 +41,7 @@ class Logbook:
             run.attempt,
             store=DatabaseFrames(),
             redis=redis,
-            redactor=Redactor(secrets_of(build)),
+            redactor=self.redactor,
             cap_bytes=settings.LOG_CAP_BYTES,
         )
         self._rows: dict[int, Step] = {}

@@ -1,0 +1,40 @@
+"""Which variables a run gets, and everything that its log must not show. Secrets are in memory here, nowhere else."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from builds.core.buildargs import Facts, expand_args
+from builds.core.variables import Chosen, choose
+from builds.models import Build
+
+
+def variables_of(build: Build) -> Chosen:
+    """What the build gets now: the repository's variables and its rule's, arguments with their placeholders filled in.
+
+    The order for arguments: those of the repository, then what the rule itself says, then the variables of the rule.
+    Code that is not trusted gets no secret and no key.
+    """
+    source = build.source
+    rows = [variable.given for variable in source.variables.all()] if source else []
+    everybody = choose([one for one in rows if one.rule_id is None], rule_id=None, trusted=not build.untrusted)
+    own = choose([one for one in rows if one.rule_id is not None], rule_id=build.rule_id, trusted=not build.untrusted)
+    facts = Facts(
+        sourceref=build.ref,
+        pattern=build.plan.get("pattern", ""),
+        commit=build.commit,
+        build=build.number,
+        day=timezone.now().date(),
+    )
+    args = {**everybody.args, **build.plan.get("build_args", {}), **own.args}
+    return Chosen(expand_args(args, facts), {**everybody.secrets, **own.secrets}, {**everybody.ssh, **own.ssh})
+
+
+def secrets_of(build: Build) -> list[str]:
+    """Everything that must not stand in the log, in clear: also what this build does not get."""
+    source, registry = build.source, build.repository.registry
+    found = [registry.password]
+    if source is not None:
+        found += [source.token, source.deploy_key, source.webhook_secret]
+        found += [variable.value for variable in source.variables.exclude(kind="arg")]
+    return [secret for secret in found if secret]
