@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from builds.actions.cancel import cancel_build
+from builds.actions.known import known_of
 from builds.actions.request import NothingMatches, Order, request_builds, retry_build, trigger_builds
 from builds.actions.rules import RuleDraft, RulesRefused, save_rules
 from builds.actions.sources import (
@@ -24,6 +25,7 @@ __all__ = [
     "SavedSource",
     "SourceDraft",
     "cancel_build",
+    "known_of",
     "make_deploy_key",
     "record_contact",
     "renew_webhook_secret",

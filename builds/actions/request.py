@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from builds.actions.cancel import supersede_older
+from builds.actions.known import known_of
 from builds.actions.runs import record_event
 from builds.core.plan import Verdict, evaluate, summary_sentence
 from builds.core.refnames import commit_problem
@@ -144,6 +145,11 @@ def plan_of(rule: BuildRule, verdict: Verdict) -> dict[str, Any]:
             {"name": tag.name, "template": tag.template, "changed_from": tag.changed_from} for tag in verdict.tags
         ],
         "problems": list(verdict.problems),
+        "pending": list(verdict.pending),
+        # What `{date}` goes by: trying the build again must make the same tag.
+        "asked_at": timezone.now().isoformat(),
+        "paths_include": list(rule.paths_include),
+        "paths_exclude": list(rule.paths_exclude),
         "dockerfile": rule.spec.dockerfile,
         "context": rule.spec.context,
         "target": rule.target,
@@ -161,7 +167,8 @@ def trigger_builds(actor: User, source: Source, ref: Ref, commit: str = "") -> l
     """
     if commit and (wrong := commit_problem(commit)):
         raise Refused(wrong)
-    verdicts = evaluate(ref, [rule.spec for rule in source.rules.all()], commit=commit, manual=True)
+    rules = [rule.spec for rule in source.rules.all()]
+    verdicts = evaluate(ref, rules, commit=commit, manual=True, known=known_of(source, rules))
     if not any(verdict.builds for verdict in verdicts):
         sentence = summary_sentence(ref, verdicts).removeprefix("Delivered, ")
         raise NothingMatches(sentence[:1].upper() + sentence[1:], verdicts)
@@ -224,7 +231,8 @@ def _build_anew(actor: User, build: Build) -> Build:
     if build.source is None or build.rule is None:
         raise Refused("The source or the rule of this build is gone, so it cannot be built again.", code="conflict")
     ref = Ref(build.ref_type, build.ref)  # type: ignore[arg-type]  # choices are exactly RefType
-    verdicts = evaluate(ref, [build.rule.spec], commit=build.commit, manual=True)
+    known = known_of(build.source, [build.rule.spec])
+    verdicts = evaluate(ref, [build.rule.spec], commit=build.commit, manual=True, known=known)
     if not verdicts[0].builds:
         raise NothingMatches(summary_sentence(ref, verdicts), verdicts)
     order = Order(

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Status
 
 from accounts.models import Role
-from builds.actions import RuleDraft, SourceDraft, save_rules, save_source
+from builds.actions import RuleDraft, SourceDraft, known_of, save_rules, save_source
 from builds.api.schemas import (
     CredentialIn,
     Page,
@@ -107,7 +107,8 @@ def test_rules(request: HttpRequest, namespace: str, name: str, body: RulesTestI
     source = find_source(repository)
     saved = rules_of(source) if source else []
     specs = saved if body.rules is None else [_spec(rule) for rule in body.rules]
-    judged = [(ref, evaluate(Ref(ref.type, ref.name), specs)) for ref in body.refs]
+    known = known_of(source, specs, also=[Ref(ref.type, ref.name) for ref in body.refs])
+    judged = [(ref, evaluate(Ref(ref.type, ref.name), specs, known=known)) for ref in body.refs]
     results = [
         {
             "ref": {"type": ref.type, "name": ref.name},

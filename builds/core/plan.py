@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from builds.core.patterns import Captures, read_pattern
+from builds.core.facts import NOTHING_KNOWN, Known
+from builds.core.fill import Moment, Unset, render
+from builds.core.patterns import read_pattern
 from builds.core.refnames import MANY, ONE, Ref, quoted
 from builds.core.rules import RuleSpec, rule_templates
 from builds.core.tags import is_reserved, make_legal, why_illegal
-from builds.core.templates import Template, Unset, render
+from builds.core.templates import Need, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Verdict:
     """What one rule says of one ref.
 
     `rule` is the rule's pattern, by which sentences name it. `reason` reads on after that name. `builds` says whether
-    a push (or, with `manual`, a person) gets a build. `pending` holds the templates that need the commit where it was
-    not given: they are made once the source is checked out. `problems` are sentences on tags that are not made.
+    a push (or, with `manual`, a person) gets a build. `pending` holds the templates that need what was not given, such
+    as the commit or the build's number: they are made at publication. `problems` are sentences on tags not made.
     """
 
     rule_id: int | str | None
@@ -46,15 +48,18 @@ class Verdict:
     pending: tuple[str, ...] = ()
 
 
-def evaluate(ref: Ref, rules: Sequence[RuleSpec], *, commit: str = "", manual: bool = False) -> tuple[Verdict, ...]:
+def evaluate(
+    ref: Ref, rules: Sequence[RuleSpec], *, commit: str = "", manual: bool = False, known: Known = NOTHING_KNOWN
+) -> tuple[Verdict, ...]:
     """One verdict per rule, in the rules' order; never raises, whatever strings come in.
 
-    `commit` is the full hash, or empty where it is not known yet. `manual` leaves the autobuild switch aside.
+    `commit` is the full hash, or empty where it is not known yet. `manual` leaves the autobuild switch aside. `known`
+    is what `{date}`, `{build}` and `{latest}` go by; the tag that is judged need not be among its tags.
     """
-    return tuple(_judge(ref, rule, commit=commit, manual=manual) for rule in rules)
+    return tuple(_judge(ref, rule, commit=commit, manual=manual, known=known) for rule in rules)
 
 
-def _judge(ref: Ref, rule: RuleSpec, *, commit: str, manual: bool) -> Verdict:
+def _judge(ref: Ref, rule: RuleSpec, *, commit: str, manual: bool, known: Known) -> Verdict:
     pattern = read_pattern(rule.pattern)
     if pattern.problem:
         return Verdict(rule.id, rule.pattern, False, False, pattern.problem, problems=(pattern.problem,))
@@ -65,7 +70,7 @@ def _judge(ref: Ref, rule: RuleSpec, *, commit: str, manual: bool) -> Verdict:
     captures = pattern.match(ref.name)
     if captures is None:
         return Verdict(rule.id, rule.pattern, False, False, _mismatch(ref, rule, is_regex=pattern.is_regex))
-    return _matched(ref, rule, captures, commit=commit, manual=manual)
+    return _matched(rule, Moment(ref.name, pattern, captures, commit, known), manual=manual)
 
 
 def _mismatch(ref: Ref, rule: RuleSpec, *, is_regex: bool) -> str:
@@ -76,15 +81,16 @@ def _mismatch(ref: Ref, rule: RuleSpec, *, is_regex: bool) -> str:
     return f"did not match: wants {ONE[ref.type]} {quoted(rule.pattern)}, this is {quoted(ref.name)}"
 
 
-def _matched(ref: Ref, rule: RuleSpec, captures: Captures, *, commit: str, manual: bool) -> Verdict:
+def _matched(rule: RuleSpec, moment: Moment, *, manual: bool) -> Verdict:
     tags: dict[str, PlannedTag] = {}
     problems: list[str] = []
     pending: list[str] = []
+    unknown = _unknown(moment)
     for template in rule_templates(rule):
-        if template.needs_commit and not commit and not template.problems:
+        if template.needs & unknown and not template.problems:
             pending.append(template.text)
             continue
-        made = _make_tag(template, captures, ref, commit)
+        made = _make_tag(template, moment)
         if isinstance(made, PlannedTag):
             tags.setdefault(made.name, made)
         else:
@@ -102,14 +108,19 @@ def _matched(ref: Ref, rule: RuleSpec, captures: Captures, *, commit: str, manua
     )
 
 
-def _make_tag(template: Template, captures: Captures, ref: Ref, commit: str) -> PlannedTag | tuple[str, ...]:
+def _unknown(moment: Moment) -> frozenset[Need]:
+    known = moment.known
+    given = {"commit": bool(moment.commit), "date": known.at, "build": known.number, "tags": known.tags}
+    return frozenset(need for need, value in given.items() if value is None or value is False)  # type: ignore[misc]
+
+
+def _make_tag(template: Template, moment: Moment) -> PlannedTag | tuple[str, ...]:
     """The tag of one template, or the sentences that say why there is none."""
     if template.problems:
         return template.problems
-    text = render(template, captures, sourceref=ref.name, commit=commit)
+    text = render(template, moment)
     if isinstance(text, Unset):
-        what = f"{quoted(ref.name)} has nothing for `{text.placeholder}`"
-        return (f"The tag {quoted(template.text)} is not made: {what}.",)
+        return (f"The tag {quoted(template.text)} is not made: {text.why}.",)
     name = make_legal(text)
     if name is None:
         return (f"The tag {quoted(template.text)} is not made: {quoted(text)} leaves nothing, as {why_illegal(text)}.",)

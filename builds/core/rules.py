@@ -10,7 +10,8 @@ from builds.core.paths import BadPathError, PathKind, clean_path, path_problem
 from builds.core.patterns import MAX_PATTERN, Pattern, read_pattern
 from builds.core.refnames import ONE, Ref, RefType, quoted
 from builds.core.tags import is_reserved, make_legal, why_illegal
-from builds.core.templates import BUILT_IN, Template, read_template, split_templates
+from builds.core.templates import RESERVED, Template, read_template, split_templates
+from builds.core.versions import read_version
 
 __all__ = [
     "MAX_PATTERN", "MAX_RULES", "Problem", "Ref", "RefType", "RuleClash", "RuleSpec", "check_rule", "check_rules",
@@ -92,7 +93,7 @@ def _check_pattern(rule: RuleSpec) -> list[Problem]:
     return [
         Problem("pattern", f"The group name `{name}` already has a meaning in tags: give the group another name.")
         for name in pattern.group_names
-        if name in BUILT_IN
+        if name in RESERVED
     ]
 
 
@@ -104,6 +105,7 @@ def _check_tags(rule: RuleSpec) -> list[Problem]:
     if not templates:
         return [Problem("tags", "The rule makes no tag: give it at least one, such as `latest` or `{sourceref}`.")]
     problems = [Problem("tags", sentence) for template in templates for sentence in _template_problems(template)]
+    problems += [Problem("tags", sentence) for template in templates for sentence in _version_problems(rule, template)]
     if len(templates) > MAX_TAGS:
         problems.append(Problem("tags", f"The rule has {len(templates)} tags; {MAX_TAGS} is the most."))
     return problems
@@ -117,6 +119,16 @@ def _template_problems(template: Template) -> tuple[str, ...]:
         return (f"{quoted(template.text)} cannot be made into a tag: {why_illegal(template.text)}.",)
     if is_reserved(tag):
         return (f"`{tag}` is reserved: every build gets its own `build-<number>` by itself, and it never moves.",)
+    return ()
+
+
+def _version_problems(rule: RuleSpec, template: Template) -> tuple[str, ...]:
+    """What would never come about: `latest` for the highest of the branches, the major version of `main`."""
+    if template.uses("latest") and rule.ref_type != "tag":
+        return ("`{latest}` is for rules of tags, of which one is the highest version. For a branch, write `latest`.",)
+    is_exact = not (rule.pattern.startswith("/") and rule.pattern.endswith("/"))
+    if template.of_version and is_exact and read_version(rule.pattern) is None:
+        return (f"{quoted(template.text)} needs a version, and {quoted(rule.pattern)} is none.",)
     return ()
 
 

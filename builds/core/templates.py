@@ -1,4 +1,4 @@
-"""Tag templates: `{sourceref}`, group numbers, `{sha7}`, plain text. Makes the text of a tag, not yet a legal one."""
+"""Tag templates as they are written: placeholders, plain text, and what is wrong with them. Makes no tag."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from builds.core.patterns import Captures
+from builds.core.facts import DATE_FORMAT, date_problem
 
 MAX_TEMPLATE = 255
 MAX_GROUP = 9
-BUILT_IN = ("sourceref", "sha", "sha7")
+RESERVED = ("sourceref", "sha", "sha7")
+"""No group of a regex may have these names."""
+BUILT_IN = (*RESERVED, "version", "major", "minor", "patch", "latest", "date", "build")
+"""A group of the regex that has one of the other names stands before it."""
 
-Kind = Literal["text", "sourceref", "sha", "sha7", "group", "name"]
+Kind = Literal[
+    "text", "sourceref", "sha", "sha7", "group", "name", "version", "major", "minor", "patch", "latest", "date", "build"
+]
+Need = Literal["commit", "date", "build", "tags"]
+"""What may not be known yet."""
+
+_NEEDS: dict[Kind, Need] = {"sha": "commit", "sha7": "commit", "date": "date", "build": "build", "latest": "tags"}
+_OF_VERSION = ("version", "major", "minor", "patch", "latest")
 
 _TOKEN = re.compile(r"\{([^{}]*)\}|([{}])|([^{}]+)")
 _GROUP = re.compile(r"\\?([0-9]+)")
@@ -24,12 +34,16 @@ _ELSEWHERE = {
     **dict.fromkeys(("branch", "tag", "ref", "ref_name", "source_branch"), "sourceref"),
     **dict.fromkeys(("commit", "short_sha", "sha_short"), "sha7"),
     "source_commit": "sha",
+    "raw": "sourceref",
+    **dict.fromkeys(("semver", "full_version"), "version"),
+    **dict.fromkeys(("build_number", "run_number", "number"), "build"),
+    **dict.fromkeys(("timestamp", "today"), "date"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a template: `value` is the text, the group's number or the group's name."""
+    """A piece of a template: `value` is the text, the group's number, the group's name or the date's format."""
 
     kind: Kind
     value: str = ""
@@ -49,16 +63,17 @@ class Template:
         return all(part.kind == "text" for part in self.parts)
 
     @property
-    def needs_commit(self) -> bool:
-        """Whether it can be written only once the commit is known."""
-        return any(part.kind in ("sha", "sha7") for part in self.parts)
+    def needs(self) -> frozenset[Need]:
+        """What has to be known before it can be written."""
+        return frozenset(_NEEDS[part.kind] for part in self.parts if part.kind in _NEEDS)
 
+    @property
+    def of_version(self) -> bool:
+        """Whether it can be written only of a ref that is a version."""
+        return any(part.kind in _OF_VERSION for part in self.parts)
 
-@dataclass(frozen=True, slots=True)
-class Unset:
-    """A template that makes no tag this time, because the regex's group took no part in the match."""
-
-    placeholder: str
+    def uses(self, kind: Kind) -> bool:
+        return any(part.kind == kind for part in self.parts)
 
 
 def split_templates(tags: Iterable[str]) -> tuple[str, ...]:
@@ -90,15 +105,17 @@ def read_template(text: str, *, group_count: int = 0, group_names: Iterable[str]
 
 def _placeholder(inside: str, group_count: int, names: tuple[str, ...]) -> Part | str:
     """The part that `{inside}` stands for, or what is wrong with it."""
+    if inside in names and inside not in RESERVED:
+        return Part("name", inside)
+    if inside == "date" or inside.startswith("date:"):
+        return _date(inside)
     if inside in BUILT_IN:
         return Part(inside)  # type: ignore[arg-type]
     if number := _GROUP.fullmatch(inside):
         return _group(inside, number[1], group_count)
-    if inside in names:
-        return Part("name", inside)
     if not inside:
         return "`{}` names nothing: write `{sourceref}`, `{\\1}` or `{sha7}`."
-    known = (*BUILT_IN, *names)
+    known = tuple(dict.fromkeys((*BUILT_IN, *names)))
     close = difflib.get_close_matches(inside.lower(), [name.lower() for name in known], n=1, cutoff=0.6)
     meant = _ELSEWHERE.get(inside.lower()) or (close[0] if close else "")
     hint = (
@@ -118,23 +135,7 @@ def _group(inside: str, digits: str, group_count: int) -> Part | str:
     return Part("group", str(number))
 
 
-def render(template: Template, captures: Captures, *, sourceref: str, commit: str) -> str | Unset:
-    """The text of the tag, not yet made legal; `Unset` where a group has no value.
-
-    The template must have no problems and must have been read against the groups of the same pattern.
-    """
-    text = ""
-    for part in template.parts:
-        match part.kind:
-            case "text":
-                text += part.value
-            case "sourceref":
-                text += sourceref
-            case "sha" | "sha7":
-                text += commit if part.kind == "sha" else commit[:7]
-            case "group" | "name":
-                value = captures.groups[int(part.value) - 1] if part.kind == "group" else captures.named[part.value]
-                if not value:  # an empty group would leave "1." behind just as an unset one
-                    return Unset(f"{{\\{part.value}}}" if part.kind == "group" else f"{{{part.value}}}")
-                text += value
-    return text
+def _date(inside: str) -> Part | str:
+    form = inside.removeprefix("date").removeprefix(":") or DATE_FORMAT
+    problem = date_problem(form)
+    return f"`{{{inside}}}` is no date for a tag: {problem}." if problem else Part("date", form)

@@ -10,12 +10,12 @@ from builds.actions import lifecycle
 from builds.actions.runs import renew_lease
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.moves import Candidate, Holder, Relation, decide_move
-from builds.core.plan import PlannedTag, evaluate
-from builds.core.rules import Ref, RuleSpec
+from builds.core.plan import PlannedTag
 from builds.engine.git import Checkout
 from builds.models import Build
 from builds.pipeline.checkout import commit_relation
 from builds.pipeline.job import Job
+from builds.pipeline.tags import Looked, look_for_tags, verdict_of
 from registry.actions import PublishLock, TagPut, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
@@ -42,10 +42,11 @@ def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
     `resumes`: an earlier attempt pushed the image. Raises BuildError for a registry that refuses.
     """
     build = job.build
+    looked = look_for_tags(job)
     with open_client(build.repository.registry, job) as client:
         try:
             with publish_lock(build.repository_id, wait=partial(_wait, job)) as lock:
-                _publish(job, checkout, client, lock)
+                _publish(job, checkout, client, lock, looked)
         except RegistryError as error:
             # The image of an earlier attempt is gone: let the next one build it.
             is_lost = error.kind is RegistryErrorKind.NOT_FOUND and resumes
@@ -57,19 +58,22 @@ def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
             raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
 
 
-def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: PublishLock) -> None:
+def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: PublishLock, looked: Looked) -> None:
     """Under the lock: put, then write down. The log is complete before the build says that it is over."""
     build = job.build
     path = build.repository.path
     with job.logbook.own_step("Publish") as say:
         manifest = client.manifest(path, build.digest or build.build_tag)
         job.note(digest=manifest.digest, publication={"digest": manifest.digest})
-        puts = decide(job, checkout, tags_of(build))
+        verdict = verdict_of(build, looked)
+        puts = decide(job, checkout, verdict.tags)
         _check_fence(job)
         _hold(lock)
         _put(job, client, manifest, puts)
         for put in puts:
             say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
+        for sentence in verdict.problems:
+            say(f"{sentence}\n")
     size = _size(client, path, manifest)
     job.logbook.close()
     with transaction.atomic():
@@ -111,14 +115,6 @@ def _check_fence(job: Job) -> None:
     if lease.cancel_requested:
         raise Stopped("cancelled")
     job.stop.check()
-
-
-def tags_of(build: Build) -> tuple[PlannedTag, ...]:
-    """The tags that the rule, as it was when the build was asked for, makes of what was checked out."""
-    plan = build.plan
-    rule = RuleSpec(None, plan["ref_type"], plan["pattern"], tuple(plan["templates"]))
-    ref = Ref(build.ref_type, build.ref)  # type: ignore[arg-type]  # choices are exactly RefType
-    return evaluate(ref, [rule], commit=build.commit, manual=True)[0].tags
 
 
 def decide(job: Job, checkout: Checkout, tags: tuple[PlannedTag, ...]) -> list[TagPut]:

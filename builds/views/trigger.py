@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Role
-from builds.actions import NothingMatches, trigger_builds
+from builds.actions import NothingMatches, known_of, trigger_builds
 from builds.core.plan import evaluate
 from builds.core.rules import describe_rule
 from builds.forms import TriggerForm
@@ -79,7 +79,8 @@ def _verdicts(source: Source, form: TriggerForm) -> dict[str, Any]:
     rules = rules_of(source)
     if not form.is_valid():
         return {"verdicts": [], "has_rules": bool(rules), "form_errors": form.errors}
-    found = evaluate(form.chosen, rules, commit=form.cleaned_data["commit"], manual=True)
+    commit, known = form.cleaned_data["commit"], known_of(source, rules)
+    found = evaluate(form.chosen, rules, commit=commit, manual=True, known=known)
     return {
         "verdicts": [(describe_rule(rule), verdict) for rule, verdict in zip(rules, found, strict=True)],
         "will_build": sum(verdict.builds for verdict in found),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from builds.actions.known import known_of
 from builds.core.plan import Verdict, evaluate, summary_sentence
 from builds.core.refnames import ONE, Ref, quoted
 from builds.core.skip import skip_sentence
@@ -94,7 +95,8 @@ def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:
     if push.deleted:
         what = f"{ONE[push.ref.type]} {quoted(push.ref.name)}"
         return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; images made from it stay.")
-    verdicts = evaluate(push.ref, rules_of(source), commit=push.commit)
+    rules = rules_of(source)
+    verdicts = evaluate(push.ref, rules, commit=push.commit, known=known_of(source, rules))
     if not any(verdict.builds for verdict in verdicts):
         return Decision(Status.NOTHING, summary_sentence(push.ref, verdicts), verdicts)
     skipped = None if by_hand else skip_sentence(push.ref, push.message)

@@ -55,7 +55,7 @@ BAD = [
     ({"tags": ("", " , ")}, "tags", "makes no tag"),
     ({"tags": ("{branch}",)}, "tags", "Did you mean `{sourceref}`?"),
     ({"tags": ("{sourcref}",)}, "tags", "Did you mean `{sourceref}`?"),
-    ({"tags": ("{major}",)}, "tags", "The pattern has no group of that name. Known are `{sourceref}`"),
+    ({"tags": ("{flavor}",)}, "tags", "The pattern has no group of that name. Known are `{sourceref}`"),
     ({"tags": ("{short_sha}",)}, "tags", "Did you mean `{sha7}`?"),
     ({"tags": ("{}",)}, "tags", "names nothing"),
     ({"tags": ("a{sourceref",)}, "tags", "a `{` without its partner"),
