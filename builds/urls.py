@@ -5,7 +5,20 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from builds.consumers import BuildConsumer, PagesConsumer
-from builds.views import builds, family, first_run, home, logs, queue, repositories, rules, source, tags, trigger
+from builds.views import (
+    builds,
+    family,
+    first_run,
+    home,
+    logs,
+    queue,
+    repositories,
+    rules,
+    source,
+    tags,
+    trigger,
+    variables,
+)
 
 R = "r/<str:namespace>/<str:name>"
 B = f"{R}/builds/<int:number>"
@@ -35,6 +48,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/settings/webhook-secret", source.webhook_secret, name="settings-webhook-secret"),
     path(f"{R}/settings/deploy-key", source.deploy_key, name="settings-deploy-key"),
     path(f"{R}/settings/host-keys", source.host_keys, name="settings-host-keys"),
+    path(f"{R}/settings/variables", variables.variables, name="settings-variables"),
+    path(f"{R}/settings/variables/<int:variable_id>/delete", variables.delete, name="settings-variable-delete"),
     path(f"{R}/settings/delete", source.delete, name="settings-delete"),
     path(B, builds.build, name="build"),
     path(f"{B}/cancel", builds.cancel, name="build-cancel"),
