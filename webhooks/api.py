@@ -33,6 +33,8 @@ class TagOut(Schema):
 
 
 class VerdictOut(Schema):
+    ref_type: str = ""
+    ref: str = ""
     rule_id: int | str | None
     rule: str
     matched: bool
@@ -40,6 +42,18 @@ class VerdictOut(Schema):
     reason: str
     tags: list[TagOut]
     problems: list[str]
+
+
+class ChangeOut(Schema):
+    ref_type: str
+    ref: str
+    before: str
+    commit: str
+    message: str
+    forced: bool
+    status: str
+    sentence: str
+    builds: list[int]
 
 
 class BuildRef(Schema):
@@ -72,6 +86,9 @@ class DeliveryOut(Schema):
     forced: bool
     times: int = Field(description="More than 1 where a flood of refusals shares this row.")
     verdicts: list[VerdictOut]
+    changes: list[ChangeOut] = Field(
+        description="What came of each ref, where one delivery moved several; the fields above are those of the first."
+    )
     builds: list[BuildRef]
     duplicate_of: UUID | None
     replay_of: UUID | None
@@ -163,7 +180,8 @@ def _out(delivery: Delivery, builds: list[Build]) -> dict[str, Any]:
         "sender": delivery.sender,
         "forced": delivery.forced,
         "times": delivery.times,
-        "verdicts": delivery.verdicts,
+        "verdicts": [{"ref_type": delivery.ref_type, "ref": delivery.ref, **v} for v in delivery.verdicts],
+        "changes": delivery.changes,
         "builds": [
             {
                 "id": build.pk,

@@ -68,6 +68,7 @@ class Delivery(models.Model):
     # [{ref_type, ref, before, commit, message, forced, status, sentence, builds}], where one delivery moved several
     # refs; the columns above are then those of the first.
     changes = models.JSONField(default=list, editable=False)
+    more_refs = models.TextField(blank=True, editable=False, help_text="Names of the other refs, one in a line.")
     build_ids = models.JSONField(default=list, editable=False)
     replay_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False

@@ -152,6 +152,8 @@ def describe_event(delivery: Delivery, event: Event) -> None:
         delivery.ref_type, delivery.ref = push.ref.type, push.ref.name
         delivery.before, delivery.commit = push.before, push.commit
         delivery.commit_message, delivery.forced = push.message, push.forced
+        others = [change.ref.name for change in changes if isinstance(change, PushEvent) and change is not push]
+        delivery.more_refs = "\n".join(others)
 
 
 def _record(delivery: Delivery, source: Source, event: Event, decision: Decision) -> None:

@@ -12,4 +12,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="delivery", name="changes", field=models.JSONField(default=list, editable=False)
         ),
+        migrations.AddField(
+            model_name="delivery",
+            name="more_refs",
+            field=models.TextField(
+                blank=True, default="", editable=False, help_text="Names of the other refs, one in a line."
+            ),
+            preserve_default=False,
+        ),
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from builds.core.json_values import items, table
-from builds.core.refnames import Ref, name_problem, quoted
+from builds.core.refnames import quoted
 from webhooks.providers import payload, proof
 from webhooks.providers.base import (
     Event,
@@ -129,12 +129,13 @@ def _push(document: dict[str, Any]) -> Event:
 
 def _new_tag(document: dict[str, Any]) -> Event:
     """Gogs sends no push for a tag; its `create` names the tag without `refs/tags/`, and newer ones the commit."""
-    name, commit = payload.text(document.get("ref")), payload.commit(document.get("sha"))
-    if wrong := name_problem(name):
-        raise FormatError(f"{quoted(name)} is not a name that Git allows for a tag: {wrong}.")
-    return PushEvent(
-        ref=Ref("tag", name), commit=commit, created=True, sender=_sender(document), repository=_of(document)
-    )
+    name = document.get("ref")
+    ref = read_ref(f"refs/tags/{name.removeprefix('refs/tags/')}" if isinstance(name, str) else None)
+    if isinstance(ref, Ignored):
+        return _ignored(document, ref.reason)
+    # Without a commit the checkout decides what the tag stands on.
+    commit = payload.commit(document.get("sha"))
+    return PushEvent(ref=ref, commit=commit, created=True, sender=_sender(document), repository=_of(document))
 
 
 def _pull_request(document: dict[str, Any]) -> Event:

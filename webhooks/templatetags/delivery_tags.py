@@ -1,10 +1,11 @@
-"""Tags for the pages of the ledger: what a delivery's status looks like. No queries."""
+"""Tags for the pages of the ledger: what a delivery's status looks like, and what forges want pasted. No queries."""
 
 from __future__ import annotations
 
 from django import template
 
 from webhooks.models import Delivery
+from webhooks.providers.gitlab import signing_token as gitlab_signing_token
 
 register = template.Library()
 
@@ -25,6 +26,22 @@ _LOOK = {
 @register.inclusion_tag("partials/state_pill.html")
 def delivery_pill(delivery: Delivery) -> dict[str, str]:
     """`{% delivery_pill delivery %}`: one word, one colour, one icon; how often, where a flood shares the row."""
-    tone, icon_name = _LOOK[Status(delivery.status)]
     times = f"{delivery.times:,} times" if delivery.times > 1 else ""
-    return {"tone": tone, "icon_name": icon_name, "word": delivery.get_status_display(), "more": times}
+    return _pill(Status(delivery.status), times)
+
+
+@register.inclusion_tag("partials/state_pill.html")
+def status_pill(status: str) -> dict[str, str]:
+    """`{% status_pill change.status %}`: the same of one ref among several."""
+    return _pill(Status(status))
+
+
+def _pill(status: Status, more: str = "") -> dict[str, str]:
+    tone, icon_name = _LOOK[status]
+    return {"tone": tone, "icon_name": icon_name, "word": str(status.label), "more": more}
+
+
+@register.filter
+def signing_token(secret: str) -> str:
+    """`{{ webhook_secret|signing_token }}`: a source's secret as GitLab's “Signing token” wants it."""
+    return gitlab_signing_token(secret)

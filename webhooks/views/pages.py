@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -38,7 +39,7 @@ def deliveries(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     if status in Delivery.Status.values:
         rows = rows.filter(status=status)
     if ref:
-        rows = rows.filter(ref__icontains=ref)
+        rows = rows.filter(Q(ref__icontains=ref) | Q(more_refs__icontains=ref))
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     builds = builds_of(page.object_list)
     context = {
@@ -70,6 +71,7 @@ def delivery(request: HttpRequest, namespace: str, name: str, delivery_id: str) 
         "delivery": found,
         "original": original if original is not found else None,
         "builds": builds_of([found])[found.pk],
+        "changes": _changes(found),
         "body": shown_body(original),
         "headers": sorted(original.headers.items()),
         "can_replay": access_to(request, repository).can_write and can_replay(found),
@@ -99,6 +101,21 @@ def builds_of(rows: Any) -> dict[Any, list[Build]]:
     wanted = {pk for row in rows for pk in row.build_ids}
     found = Build.objects.for_page().select_related("superseded_by").in_bulk(wanted) if wanted else {}
     return {row.pk: [found[pk] for pk in row.build_ids if pk in found] for row in rows}
+
+
+def _changes(delivery: Delivery) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Where one delivery moved several refs: what came of each, with the verdicts on it."""
+    return [
+        (
+            change,
+            [
+                verdict
+                for verdict in delivery.verdicts
+                if (verdict["ref_type"], verdict["ref"]) == (change["ref_type"], change["ref"])
+            ],
+        )
+        for change in delivery.changes
+    ]
 
 
 def _member_of(request: HttpRequest, namespace: str, name: str) -> Repository:
