@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from builds.core.pathfilter import Changes, PathVerdict, default_globs, globs_problems, judge_paths
 from builds.core.paths import BadPathError, PathKind, clean_path, path_problem
 from builds.core.patterns import MAX_PATTERN, Pattern, read_pattern
 from builds.core.refnames import ONE, Ref, RefType, quoted
@@ -15,7 +16,7 @@ from builds.core.versions import read_version
 
 __all__ = [
     "MAX_PATTERN", "MAX_RULES", "Problem", "Ref", "RefType", "RuleClash", "RuleSpec", "check_rule", "check_rules",
-    "describe_rule", "rule_templates",
+    "default_paths", "describe_rule", "judge_changes", "rule_templates",
 ]  # fmt: skip
 
 MAX_RULES = 100
@@ -76,7 +77,7 @@ def check_rule(rule: RuleSpec) -> tuple[Problem, ...]:
     """Everything that can be known to be wrong before saving; `()` is a good rule. Never raises."""
     problems = [*_check_ref_type(rule), *_check_pattern(rule), *_check_tags(rule)]
     problems += _check_path("dockerfile", rule.dockerfile) + _check_path("context", rule.context)
-    problems += [*_check_target(rule), *_check_platforms(rule), *_check_build_args(rule)]
+    problems += [*_check_target(rule), *_check_platforms(rule), *_check_build_args(rule), *_check_globs(rule)]
     return tuple(problems)
 
 
@@ -170,6 +171,23 @@ def _check_build_args(rule: RuleSpec) -> list[Problem]:
     return problems
 
 
+def _check_globs(rule: RuleSpec) -> list[Problem]:
+    include = globs_problems(rule.paths_include, watched=True)
+    exclude = globs_problems(rule.paths_exclude, watched=False)
+    problems = [Problem("paths_include", message) for message in include]
+    return problems + [Problem("paths_exclude", message) for message in exclude]
+
+
+def judge_changes(rule: RuleSpec, changes: Changes) -> PathVerdict:
+    """Whether a push with these changes is built by the rule, by its path filters alone."""
+    return judge_paths(rule.paths_include, rule.paths_exclude, changes)
+
+
+def default_paths(rule: RuleSpec) -> tuple[str, ...]:
+    """Globs for the rule's context and Dockerfile; `()`, which is every path, for the whole repository."""
+    return default_globs(rule.context, rule.dockerfile)
+
+
 def check_rules(rules: Sequence[RuleSpec]) -> tuple[RuleClash, ...]:
     """Pairs of rules that make one tag twice from one push: two builds then race for it. Each rule is good by itself.
 
@@ -196,9 +214,18 @@ def describe_rule(rule: RuleSpec) -> str:
         text += f" in `{rule.context}`"
     if rule.target:
         text += f", stage `{rule.target}`"
+    if rule.paths_include or rule.paths_exclude:
+        text += f", when {_shown_paths(rule)} changes"
     if rule.platforms:
         text += f", for {', '.join(rule.platforms)}"
     return text if rule.autobuild else f"{text}, by hand only"
+
+
+def _shown_paths(rule: RuleSpec) -> str:
+    """`web/**`, "`web/**` or 2 more", "anything but `*.md`"."""
+    named = rule.paths_include or rule.paths_exclude
+    text = quoted(named[0]) + (f" or {len(named) - 1} more" if len(named) > 1 else "")
+    return text if rule.paths_include else f"anything but {text}"
 
 
 def _shown(rule: RuleSpec) -> str:
