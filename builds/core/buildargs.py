@@ -5,53 +5,46 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
-from builds.core.patterns import read_pattern
-from builds.core.templates import MAX_GROUP
-from builds.core.versions import read_version
+from builds.core.facts import Known
+from builds.core.fill import Moment, Unset, render
+from builds.core.patterns import Captures, Pattern, read_pattern
+from builds.core.templates import read_template
 
-_TOKEN = re.compile(r"\{(?P<inside>\\?[A-Za-z0-9_]{1,128})\}")
+_TOKEN = re.compile(r"\{[^{}\s\"']{1,128}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a build knows of itself once its source is checked out. `pattern` is its rule's, `day` in UTC."""
+    """What a build knows of itself once its source is checked out. `pattern` is its rule's, `at` when it was asked."""
 
     sourceref: str
     pattern: str
     commit: str
     build: int
-    day: date
+    at: datetime
 
 
 def expand_args(args: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The arguments with their placeholders filled in.
 
-    An argument may hold JSON or a shell's braces, so that nothing but a known name in braces is touched. A group that
-    took no part in the match is empty.
+    An argument may hold JSON or a shell's braces, so that nothing but a known placeholder is touched. One that has
+    nothing this time, such as a group that took no part in the match, is empty. `{latest}` is for tags alone.
     """
-    known = _known(facts)
-    return {
-        name: _TOKEN.sub(lambda match: known.get(match["inside"].removeprefix("\\"), match.group()), value)
-        for name, value in args.items()
-    }
-
-
-def _known(facts: Facts) -> dict[str, str]:
-    known = {
-        "sourceref": facts.sourceref,
-        "sha": facts.commit,
-        "sha7": facts.commit[:7],
-        "build": str(facts.build),
-        "date": f"{facts.day:%Y%m%d}",
-    }
-    version = read_version(facts.sourceref)
-    if version is not None:
-        known |= {"major": version.major, "minor": version.minor or "", "patch": version.patch or ""}
     pattern = read_pattern(facts.pattern)
-    captures = None if pattern.problem else pattern.match(facts.sourceref)
-    if captures is not None:
-        known |= {name: value or "" for name, value in captures.named.items()}
-        known |= {str(place): value or "" for place, value in enumerate(captures.groups[:MAX_GROUP], 1)}
-    return known
+    captures = pattern.match(facts.sourceref)
+    if captures is None:
+        pattern, captures = Pattern(facts.pattern), Captures()
+    known = Known(at=facts.at, number=facts.build)
+    moment = Moment(facts.sourceref, pattern, captures, facts.commit, known)
+    return {name: _TOKEN.sub(lambda match: _filled(match.group(), moment), value) for name, value in args.items()}
+
+
+def _filled(token: str, moment: Moment) -> str:
+    pattern = moment.pattern
+    template = read_template(token, group_count=pattern.group_count, group_names=pattern.group_names)
+    if template.problems or any(part.kind in ("text", "latest") for part in template.parts):
+        return token
+    text = render(template, moment)
+    return "" if isinstance(text, Unset) else text

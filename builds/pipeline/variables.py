@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
+from datetime import datetime
 
 from builds.core.buildargs import Facts, expand_args
 from builds.core.variables import Chosen, choose
@@ -24,7 +24,7 @@ def variables_of(build: Build) -> Chosen:
         pattern=build.plan.get("pattern", ""),
         commit=build.commit,
         build=build.number,
-        day=timezone.now().date(),
+        at=datetime.fromisoformat(build.plan["asked_at"]) if build.plan.get("asked_at") else build.queued_at,
     )
     args = {**everybody.args, **build.plan.get("build_args", {}), **own.args}
     return Chosen(expand_args(args, facts), {**everybody.secrets, **own.secrets}, {**everybody.ssh, **own.ssh})
