@@ -5,6 +5,7 @@ from __future__ import annotations
 from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.log import LogArchive, LogFrame
+from builds.models.review import Review
 from builds.models.source import BuildRule, Source
 from builds.models.variable import Variable
 from builds.models.worker import Worker
@@ -19,6 +20,7 @@ __all__ = [
     "LogArchive",
     "LogFrame",
     "Rebuild",
+    "Review",
     "Source",
     "Step",
     "Variable",
