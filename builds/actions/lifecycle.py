@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 BACKOFF_S = (10, 60, 180)
 # The same after a worker was lost: that took its lease to be noticed, so the build has waited already.
 LOST_BACKOFF_S = (2, 20, 60)
-_REASON = 300  # what `Build.wait_reason` holds
+_REASON = 300  # what `Build.wait_reason` and `Build.skip_reason` hold
+OURSELVES = "Imageyard"
 
 
 def succeed(
@@ -102,6 +103,11 @@ def stop(run: Run) -> bool:
     return _end(run, State.SUPERSEDED if build.superseded_by_id else State.CANCELLED)
 
 
+def skip(run: Run, reason: str) -> bool:
+    """End a run that has nothing to build. It is `cancelled` by Imageyard itself, and `reason` says why."""
+    return _end(run, State.CANCELLED, cancelled_by=OURSELVES, skip_reason=_shortened(reason, _REASON))
+
+
 def hand_back(run: Run) -> bool:
     """Put a run back into the queue because its worker shuts down. It costs the build nothing but time."""
     return _back_to_queue(run, "Its worker was shut down and handed it back; the next free worker takes it.", wait_s=0)
@@ -164,7 +170,7 @@ def _end(run: Run, state: State, **fields: Any) -> bool:
         if not run.rows().update(state=state, finished_at=now, lease_until=None, wait_reason="", **fields):
             return False
         _close_steps(run, now)
-        _finished(run.build_id, run.attempt, state)
+        _finished(run.build_id, run.attempt, state, **({"skipped": True} if fields.get("skip_reason") else {}))
     return True
 
 
@@ -173,9 +179,11 @@ def _close_steps(run: Run, now: datetime) -> None:
     open_steps.filter(state=Step.State.RUNNING).update(state=Step.State.CANCELLED, finished_at=now)
 
 
-def _finished(build_id: int, attempt: int, state: State) -> None:
+def _finished(build_id: int, attempt: int, state: State, **detail: Any) -> None:
     assert state in FINAL
-    record_event(build_id, "finished", attempt, state=state.value)
+    record_event(build_id, "finished", attempt, state=state.value, **detail)
+    # By its name alone: who reads the outbox, and what comes of it, is a matter of rooms above.
+    enqueue("webhooks.read_build_events", expires_s=60)
     enqueue("builds.archive_log", build_id, attempt)
     # A slot is free, and the repository too: let the next one in without waiting for the tick.
     enqueue("builds.run_next", expires_s=60)
