@@ -11,6 +11,8 @@ from builds.models import Build, Source
 from tests.factories import make_rule
 from tests.webhooks.sending import post
 from webhooks.models import Delivery
+from webhooks.providers import Ignored, PullRequestEvent
+from webhooks.providers.github import GitHub
 
 pytestmark = pytest.mark.django_db
 FOLDER = Path(__file__).parents[2] / "node_modules" / "@octokit" / "webhooks-examples"
@@ -56,6 +58,42 @@ def test_an_example_it_gives_the_right_verdict(source, edition, event, payload):
             payload["head_commit"]["id"],
             payload["ref"],
         )
+
+
+PULLS = [row for row in ALL if row[1] == "pull_request"]
+ACTIONS = {"opened": "opened", "synchronize": "synchronized", "reopened": "reopened", "closed": "closed"}
+
+
+@pytest.mark.parametrize(("edition", "event", "payload"), PULLS, ids=[f"{e}-{i}" for i, (e, _, _) in enumerate(PULLS)])
+def test_w15_a_pull_request_it_reads_where_it_brings_commits(edition, event, payload):
+    read = GitHub().read({"x-github-event": event}, json.dumps(payload).encode())
+    given = payload["pull_request"]
+    if payload["action"] not in ACTIONS:
+        assert isinstance(read, Ignored)
+        assert f"#{given['number']}" in read.reason
+        return
+    assert isinstance(read, PullRequestEvent)
+    assert (read.action, read.number, read.head_commit, read.head_ref, read.base_ref) == (
+        ACTIONS[payload["action"]],
+        given["number"],
+        given["head"]["sha"],
+        given["head"]["ref"],
+        given["base"]["ref"],
+    )
+    assert read.is_fork == (given["head"]["repo"]["id"] != given["base"]["repo"]["id"])
+
+
+@pytest.mark.parametrize("head", [None, {"id": 7, "full_name": "evil/app"}, {}], ids=["gone", "fork", "no id"])
+def test_w15_a_pull_request_of_a_fork_it_takes_for_a_strangers_and_builds_nothing(source, head):
+    payload = next(p for _, _, p in PULLS if p["action"] == "opened")
+    given = payload["pull_request"]
+    given = {**given, "head": {**given["head"], "repo": head}}
+    document = {**payload, "pull_request": given}
+    read = GitHub().read({"x-github-event": "pull_request"}, json.dumps(document).encode())
+    assert read.is_fork
+    assert read.head_repository.full_name == (head or {}).get("full_name", "")
+    post(source, document, event="pull_request")
+    assert (Delivery.objects.get().status, Build.objects.count()) == ("ignored", 0)
 
 
 @pytest.mark.slow

@@ -147,6 +147,8 @@ def _pull_request(document: dict[str, Any]) -> Event:
     if action is None:
         what = quoted(word) if word else "this event"
         return _ignored(document, f"Pull request #{number}: {what} brings no commit, so there is nothing to build.")
+    if "head_branch" in given and not head:
+        return _ignored(document, f"Gogs names no commit of pull request #{number}, so it cannot be tested.")
     commit, base_ref = payload.commit(head.get("sha")), payload.text(base.get("ref"))
     if not number or not base_ref or (not commit and action != "closed"):
         raise FormatError("The pull request is not told of: its number, its target branch or its commit is missing.")
