@@ -57,6 +57,8 @@ _UNDER_WAY = {
 
 def _told(build: Build) -> str:
     state = State(build.state)
+    if state is State.QUEUED and build.hold:
+        return _asked(build)
     if state is State.QUEUED:
         return build.wait_reason or "Waiting for a worker."
     if state in _UNDER_WAY:
@@ -68,7 +70,18 @@ def _told(build: Build) -> str:
     return _given_up(build)
 
 
+def _asked(build: Build) -> str:
+    number = build.pull_request.get("number", "")
+    until = f" The question expires on {localtime(build.hold_until):%Y-%m-%d}." if build.hold_until else ""
+    return (
+        f"It waits for a member's approval: pull request #{number} comes from a fork, and nothing of it runs before "
+        f"somebody with the write role has looked at it.{until}"
+    )
+
+
 def _given_up(build: Build) -> str:
+    if build.skip_reason:
+        return build.skip_reason
     if build.state == State.CANCELLED:
         why = f" {build.cancel_reason}" if build.cancel_reason else ""
         return f"Cancelled by {build.cancelled_by or 'somebody'}.{why}"
@@ -92,6 +105,8 @@ def _stopping(build: Build) -> str:
 
 
 def _succeeded(build: Build) -> str:
+    if not build.is_pushed:
+        return "It builds. The image was not pushed, since it is of a pull request from a fork."
     put = [tag for tag in build.tags if tag != build.build_tag]
     named = ", ".join(f"`{tag}`" for tag in put)
     stayed = [move["sentence"] for move in build.moves if not move["moved"]]

@@ -55,3 +55,11 @@ class Stopped(Exception):  # noqa: N818 — not an error: somebody asked for it
     def __init__(self, reason: StopReason) -> None:
         super().__init__(reason)
         self.reason: StopReason = reason
+
+
+class Skipped(Exception):  # noqa: N818 — not an error: there is nothing to do
+    """The run has nothing to build; `sentence` says why, and begins with "Skipped"."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = storable(sentence)

@@ -35,7 +35,7 @@ from builds.engine.sshkeys import scan_host_keys
 from builds.engine.submodules import MAX_DEPTH, place_of, submodules_of
 from builds.engine.worktree import Listing, clear, fill, fill_with_git_dir, find_readme
 
-__all__ = ["Checkout", "Remote", "RemoteRef", "RemoteRefs", "checkout", "list_refs", "relation"]
+__all__ = ["Checkout", "Remote", "RemoteRef", "RemoteRefs", "checkout", "list_refs", "open_git", "relation"]
 
 _SHORTEST_SHA = 7
 _RELATION_S = 30.0
@@ -67,6 +67,8 @@ def checkout(
     keep_git_dir: bool = False,
     lfs: bool = False,
     keep_free_bytes: int = 0,
+    git_ref: str = "",
+    trusted: bool = True,
     log: Log,
     stop: StopFlag,
     timeout_s: float,
@@ -75,21 +77,23 @@ def checkout(
 
     `ref` "" is the default branch; for a pull request it is the target branch. `mirror` is kept for the next build,
     `tree` is made anew. With `lfs` the content of Git LFS files is fetched, as long as `keep_free_bytes` stay free on
-    the disk. `log` gets Git's progress, masked. Raises `BuildError`, or `Stopped` when `stop` was raised.
+    the disk. `git_ref` is the full name under which the server keeps the commit where that is not the ref's own
+    (`refs/pull/7/head`). Code that is not `trusted` may not say which other repositories are cloned with the source's
+    credential: its submodules are fetched without. `log` gets Git's progress, masked. Raises `BuildError`, or `Stopped` when `stop` was raised.
     """
     _check_names(ref_type, ref, commit)
     mirror, tree = mirror.absolute(), tree.absolute()
-    with _git(remote, stop=stop, timeout_s=timeout_s, log=log) as git:
+    with open_git(remote, stop=stop, timeout_s=timeout_s, log=log) as git:
         name = ref or _default_branch(git)
         index = tree.with_name(f"{tree.name}.index")
-        wanted = _Wanted(submodules, keep_git_dir, lfs, keep_free_bytes)
+        wanted = _Wanted(submodules, keep_git_dir, lfs, keep_free_bytes, git_ref, trusted)
         job = _Job(remote.clean(), git, mirror, index, wanted)
         return job.run(ref_type, name, commit, tree)
 
 
 def list_refs(remote: Remote, *, stop: StopFlag, timeout_s: float) -> RemoteRefs:
     """Branches and tags as the server has them now, annotated tags peeled. An empty repository has none."""
-    with _git(remote, stop=stop, timeout_s=timeout_s, log=lambda _: None) as git:
+    with open_git(remote, stop=stop, timeout_s=timeout_s, log=lambda _: None) as git:
         return read_refs(git)
 
 
@@ -100,7 +104,7 @@ def relation(mirror: Path, candidate_commit: str, holder_commit: str) -> Relatio
     if not mirror.is_dir():
         return "unknown"
     here = Remote(url=f"file://{quote(str(mirror.absolute()))}", local_root=str(mirror.absolute().parent))
-    with _git(here, stop=StopFlag(), timeout_s=_RELATION_S, log=lambda _: None) as git:
+    with open_git(here, stop=StopFlag(), timeout_s=_RELATION_S, log=lambda _: None) as git:
         return Mirror(mirror, git).relation(candidate_commit, holder_commit)
 
 
@@ -112,6 +116,8 @@ class _Wanted:
     git_dir: bool
     lfs: bool
     keep_free_bytes: int
+    git_ref: str
+    trusted: bool
 
 
 class _Job:
@@ -135,7 +141,8 @@ class _Job:
             )
             self.mirror.tidy(lock)
         self.git.say(f"Checked out {found.commit[:7]}, {len(listing.files):,} files")
-        self._look_into(self.remote, tree, listing, depth=0)
+        inner = self.remote if self.wanted.trusted else self.remote.without_credentials(self.remote.url)
+        self._look_into(inner, tree, listing, depth=0)
         if self.pointers:
             self.warnings.append(left_over_warning(self.pointers, wanted=self.wanted.lfs))
         return Checkout(found.commit, found.message, found.author, tuple(self.warnings), find_readme(tree, listing))
@@ -144,7 +151,7 @@ class _Job:
         self, lock: Lock, ref_type: RefType, ref: str, commit: str | None, tree: Path
     ) -> tuple[Found, Listing]:
         clear(tree)
-        full = f"refs/tags/{ref}" if ref_type == "tag" else f"refs/heads/{ref}"
+        full = self.wanted.git_ref or (f"refs/tags/{ref}" if ref_type == "tag" else f"refs/heads/{ref}")
         try:
             found = self.mirror.obtain(ref=full, commit=commit, tags=self.wanted.git_dir)
         except RefMissing as missing:
@@ -184,7 +191,7 @@ class _Job:
 
     def _fetch_submodule(self, remote: Remote, commit: str, place: Path) -> Listing:
         left = self.git.deadline - self.git.started
-        with _git(remote, stop=self.git.stop, timeout_s=left, log=self.git.to_log) as git:
+        with open_git(remote, stop=self.git.stop, timeout_s=left, log=self.git.to_log) as git:
             git.deadline = self.git.deadline
             git.say(f"Fetching submodule {git.environment_of_git.url.place} at {commit[:7]}")
             mirror = Mirror(self._mirror_of(git.environment_of_git.url.text), git)
@@ -208,7 +215,7 @@ class _Job:
 
 
 @contextmanager
-def _git(remote: Remote, *, stop: StopFlag, timeout_s: float, log: Log) -> Iterator[GuardedGit]:
+def open_git(remote: Remote, *, stop: StopFlag, timeout_s: float, log: Log) -> Iterator[GuardedGit]:
     """Git for one remote; a command that fails inside becomes its sentence."""
     with git_environment(remote) as environment:
         git = GuardedGit(environment, stop=stop, timeout_s=timeout_s, log=log)

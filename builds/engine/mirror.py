@@ -131,18 +131,23 @@ class Mirror:
 
     def _fetch_commit(self, commit: str) -> Found | None:
         """A commit that its ref no longer leads to: by its name, or else with everything that the server has."""
-        if FULL_SHA.fullmatch(commit):
-            try:
-                self._fetch(f"{commit}:refs/commits/{commit}")
-                return self.find(commit)
-            except GitFailed as failed:
-                if not is_missing_object(failed.stderr):
-                    raise
+        if FULL_SHA.fullmatch(commit) and (found := self.fetch_exactly(commit)) is not None:
+            return found
         self._fetch("--prune", f"+refs/heads/*:{_HEADS}/*", f"+refs/tags/*:{TAGS}/*")
         found = self.find(commit)
         if found is None:
             raise commit_gone(commit)
         return found
+
+    def fetch_exactly(self, commit: str) -> Found | None:
+        """A commit by its full name; None where the server has it no more, or gives out only what a ref points at."""
+        try:
+            self._fetch(f"{commit}:refs/commits/{commit}")
+        except GitFailed as failed:
+            if not is_missing_object(failed.stderr):
+                raise
+            return None
+        return self.find(commit)
 
     def _fetch(self, *wanted: str) -> None:
         options = [word for word in wanted if word.startswith("--")]

@@ -11,7 +11,7 @@ from django.conf import settings
 from builds.actions import lifecycle
 from builds.actions.runs import Run
 from builds.actions.workers import report_worker
-from builds.core.errors import BuildError, ErrorKind, Stopped
+from builds.core.errors import BuildError, ErrorKind, Skipped, Stopped
 from builds.core.failure_evidence import code
 from builds.core.progress_events import parse_step_name
 from builds.core.states import State
@@ -22,12 +22,16 @@ from builds.pipeline.build import build_image
 from builds.pipeline.checkout import check_out
 from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
+from builds.pipeline.paths import skip_unwatched
 from builds.pipeline.publish import publish
 from builds.pipeline.watch import watched
 from lib.humanize import format_duration, format_size
 
 log = structlog.get_logger(__name__)
 _MINUTE_S = 60
+
+Ended = Stopped | BuildError | Skipped
+"""What may end a run before its success."""
 
 
 def carry_out(run: Run, worker: str) -> None:
@@ -58,11 +62,11 @@ def _look_at_builder(worker: str) -> None:
     report_worker(worker, builder=name, builder_fault=fault)
 
 
-def _outcome(job: Job) -> Stopped | BuildError | None:
+def _outcome(job: Job) -> Ended | None:
     """Go through the stages; what ended them early, or None after a success, which has written itself down."""
     try:
         _go(job)
-    except (Stopped, BuildError) as ended:
+    except (Stopped, BuildError, Skipped) as ended:
         return ended
     except Exception as error:  # the edge of a run: a bug of ours must not leave the build without an end
         log.exception("a build met a fault of Imageyard", build=job.build.pk, attempt=job.run.attempt)
@@ -74,7 +78,9 @@ def _go(job: Job) -> None:
     _check_disk()
     shutil.rmtree(job.work_dir, ignore_errors=True)  # of another database's build of this number
     job.work_dir.mkdir(parents=True, mode=0o700)
+    skip_unwatched(job, is_checked_out=False)
     checkout = check_out(job)
+    skip_unwatched(job, is_checked_out=True)
     job.advance(State.BUILDING)
     # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
     resumes = bool(job.build.publication)
@@ -96,12 +102,12 @@ def _check_disk() -> None:
         )
 
 
-def _end(job: Job, ended: Stopped | BuildError | None) -> None:
+def _end(job: Job, ended: Ended | None) -> None:
     """Complete the log, then say how the run ended: whoever follows the log has all of it when the end comes."""
     if ended is not None:
         job.logbook.cut_off()
     # A fault may be remembered beside the flag that caused it: buildx that was told to stop fails in many words.
-    reason = job.stop.reason if isinstance(ended, BuildError) and job.stop.reason else None
+    reason = job.stop.reason if isinstance(ended, BuildError | Skipped) and job.stop.reason else None
     ended = Stopped(reason) if reason else ended
     where = job.logbook.cut_off_step
     job.logbook.close()
@@ -109,6 +115,8 @@ def _end(job: Job, ended: Stopped | BuildError | None) -> None:
         _stopped(job, ended, where)
     elif isinstance(ended, BuildError):
         lifecycle.fail(job.run, ended)
+    elif isinstance(ended, Skipped):
+        lifecycle.skip(job.run, ended.sentence)
 
 
 def _stopped(job: Job, stopped: Stopped, where: str) -> None:

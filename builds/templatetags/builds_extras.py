@@ -32,6 +32,8 @@ _LOOK = {
     State.CANCELLED: ("idle", "player-stop"),
     State.SUPERSEDED: ("idle", "player-skip-forward"),
 }
+# A build that Imageyard itself ended, as there was nothing to build: nobody stopped it.
+_SKIPPED = {"tone": "idle", "icon_name": "player-skip-forward", "icon_class": "", "word": "skipped", "more": ""}
 _FAULTS = {
     "user": "your build",
     "source": "source",
@@ -63,6 +65,8 @@ def state_pill(build: Build) -> dict[str, str]:
     more = ""
     if state is State.FAILED:
         more = _FAULTS.get(build.error_kind, "")
+    elif build.skip_reason:
+        return {**_SKIPPED, "title": build.skip_reason}
     elif state is State.CANCELLED and build.cancelled_by:
         more = f"by {build.cancelled_by}"
     elif state is State.SUPERSEDED and build.superseded_by_id and Build.superseded_by.is_cached(build):
