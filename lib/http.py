@@ -59,12 +59,13 @@ def make_client(*, connect_s: float = 5.0, read_s: float = 20.0) -> httpx.Client
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
         follow_redirects=False,
         mounts=dict.fromkeys(_NEVER_PROXIED),
-        verify=_trust(),
+        verify=trust(),
     )
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
+    """The authorities that servers are trusted by."""
     # Reading the bundle of authorities takes 30 ms, more than a whole publication: once for each process.
     return httpx.create_ssl_context()
 
