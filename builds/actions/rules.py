@@ -72,6 +72,8 @@ def _apply(saved: dict[int, BuildRule], source: Source, position: int, draft: Ru
     rule.build_args = dict(spec.build_args)
     rule.autobuild = spec.autobuild
     rule.cache = spec.cache
+    rule.paths_include = list(spec.paths_include)
+    rule.paths_exclude = list(spec.paths_exclude)
     rule.supersedes_running = draft.supersedes_running
     rule.timeout_s = draft.timeout_s
     rule.save()

@@ -148,4 +148,6 @@ def _spec(rule: RuleIn) -> RuleSpec:
         build_args=dict(rule.build_args),
         autobuild=rule.autobuild,
         cache=rule.cache,
+        paths_include=tuple(rule.paths_include),
+        paths_exclude=tuple(rule.paths_exclude),
     )

@@ -65,6 +65,8 @@ class RuleIn(Schema):
     cache: bool = True
     supersedes_running: bool = False
     timeout_s: int | None = Field(None, ge=1, le=7 * 86400)
+    paths_include: list[str] = Field([], max_length=200, description="A branch push builds if it changes one of these.")
+    paths_exclude: list[str] = Field([], max_length=200, description="Globs as in .gitignore: paths that do not count.")
 
 
 class RuleOut(RuleIn):

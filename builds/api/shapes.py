@@ -69,6 +69,8 @@ def rule_out(rule: BuildRule) -> dict[str, Any]:
         "cache": rule.cache,
         "supersedes_running": rule.supersedes_running,
         "timeout_s": rule.timeout_s,
+        "paths_include": rule.paths_include,
+        "paths_exclude": rule.paths_exclude,
         "sentence": describe_rule(rule.spec),
     }
 

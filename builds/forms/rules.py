@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 
 from builds.actions.rules import RuleDraft
-from builds.core.rules import Problem, RuleSpec, check_rule, describe_rule
+from builds.core.rules import Problem, RuleSpec, check_rule, default_paths, describe_rule
 from builds.core.templates import split_templates
 from builds.forms import widgets
 from builds.models import BuildRule
@@ -36,7 +36,8 @@ class RuleForm(forms.Form):
         required=False,
         widget=widgets.mono(placeholder="latest, {sourceref}"),
         help_text="With commas between them. `{sourceref}` is the ref's name, `{\\1}` what the first group of the regex"
-        " caught, `{sha7}` the commit.",
+        " caught, `{sha7}` the commit, `{date}` the day, `{version}` or `{major}.{minor}` what a version tag says."
+        " `{latest}` is `latest` for the highest version alone.",
     )
     dockerfile = forms.CharField(max_length=500, required=False, widget=widgets.mono(placeholder="Dockerfile"))
     context = forms.CharField(
@@ -54,6 +55,20 @@ class RuleForm(forms.Form):
         required=False,
         widget=widgets.lines(2, placeholder="VERSION=1.2"),
         help_text="One `NAME=value` a line. They stand in the image and in the log: not for secrets.",
+    )
+    paths_include = forms.CharField(
+        label="Only when these change",
+        max_length=20_000,
+        required=False,
+        widget=widgets.lines(2, placeholder="web/**"),
+        help_text="One glob a line, as in `.gitignore`: `/web/`, `*.py`; a later `!web/docs/` takes back. Empty: any"
+        " file. For pushes to branches and pull requests; tags, and what somebody asks for, always build.",
+    )
+    paths_exclude = forms.CharField(
+        label="These do not count",
+        max_length=20_000,
+        required=False,
+        widget=widgets.lines(2, placeholder="*.md"),
     )
     timeout_min = forms.IntegerField(
         label="Time limit, minutes",
@@ -101,6 +116,8 @@ class RuleForm(forms.Form):
             build_args=values["build_args"] or {},
             autobuild=bool(values["autobuild"]),
             cache=bool(values["cache"]),
+            paths_include=_lines(values["paths_include"]),
+            paths_exclude=_lines(values["paths_exclude"]),
         )
 
     @property
@@ -112,6 +129,11 @@ class RuleForm(forms.Form):
             supersedes_running=bool(self.cleaned_data.get("supersedes_running")),
             timeout_s=minutes * _MINUTE_S if minutes else None,
         )
+
+    @property
+    def own_paths(self) -> tuple[str, ...]:
+        """What the button fills in: globs for the context and the Dockerfile, () where every file is context."""
+        return default_paths(self.spec)
 
     @property
     def sentence(self) -> str:
@@ -163,7 +185,7 @@ class RulesForm:
         return all([row.check() for row in self.rows])  # noqa: C419 — every row is to be checked
 
     def rearranged(self, wish: str) -> RulesForm:
-        """The rows after `add`, `remove-2`, `up-2` or `down-2`; as they are for anything else."""
+        """The rows after `add`, `remove-2`, `up-2`, `down-2` or `paths-2`; as they are for anything else."""
         raw = list(self._raw)
         what, _, place = wish.partition("-")
         index = int(place) if place.isascii() and place.isdigit() else -1
@@ -172,6 +194,8 @@ class RulesForm:
         elif 0 <= index < len(raw):
             if what == "remove":
                 del raw[index]
+            elif what == "paths":
+                raw[index] = {**raw[index], "paths_include": "\n".join(self.rows[index].own_paths)}
             elif what == "up" and index > 0:
                 raw[index - 1 : index + 1] = raw[index], raw[index - 1]
             elif what == "down" and index < len(raw) - 1:
@@ -181,6 +205,10 @@ class RulesForm:
 
 # What most people start with.
 NEW_RULE = {"ref_type": "branch", "pattern": "main", "tags": "latest", "autobuild": "on", "cache": "on"}
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _typed_row(post: Mapping[str, Any], prefix: str) -> dict[str, str]:
@@ -199,6 +227,8 @@ def _as_typed(rule: BuildRule) -> dict[str, str]:
         "target": rule.target,
         "platforms": ", ".join(rule.platforms),
         "build_args": "\n".join(f"{name}={value}" for name, value in rule.build_args.items()),
+        "paths_include": "\n".join(rule.paths_include),
+        "paths_exclude": "\n".join(rule.paths_exclude),
         "timeout_min": str(-(-rule.timeout_s // _MINUTE_S)) if rule.timeout_s else "",
     }
     switches = ("autobuild", "cache", "supersedes_running")
