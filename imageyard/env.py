@@ -53,6 +53,8 @@ class Env:
     drain_s: int
     lease_s: int
     base_check_s: int
+    pause_user_failures: int
+    pause_platform_failures: int
     min_free_bytes: int
 
     @property
@@ -109,6 +111,8 @@ def read_env(environ: Mapping[str, str]) -> Env:
         drain_s=read.number("IMAGEYARD_DRAIN_S", 30, low=0, high=7 * 86400),
         lease_s=read.number("IMAGEYARD_LEASE_S", 45, low=3, high=3600),
         base_check_s=read.number("IMAGEYARD_BASE_CHECK_S", 900, low=10, high=7 * 86400),
+        pause_user_failures=read.number("IMAGEYARD_PAUSE_USER_FAILURES", 25, low=1, high=10_000),
+        pause_platform_failures=read.number("IMAGEYARD_PAUSE_PLATFORM_FAILURES", 5, low=1, high=10_000),
         min_free_bytes=read.number("IMAGEYARD_MIN_FREE_GB", 1, low=0, high=1_000_000) * 1024**3,
     )
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from builds.actions.bases import note_tags, record_bases
+from builds.actions.pausing import note_end
 from builds.actions.runs import Run, record_event
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.states import FINAL, RUNNING, State
@@ -64,6 +65,7 @@ def succeed(
         build.digest = digest
         record_bases(build)
         note_tags(build, [put.name for put in puts if put.moved and put.name != build.build_tag], digest)
+        note_end(run.build_id, run.attempt, State.SUCCEEDED)
         _finished(run.build_id, run.attempt, State.SUCCEEDED)
     return True
 
@@ -87,6 +89,7 @@ def fail(run: Run, error: BuildError, *, backoff_s: Sequence[float] = BACKOFF_S)
     return _end(
         run,
         State.FAILED,
+        is_platform=error.retryable or error.kind in (ErrorKind.PLATFORM, ErrorKind.BUILDER),
         error_kind=error.kind,
         error_message=f"{error.message} It was tried {failures} times." if error.retryable else error.message,
         error_step=(error.step or "")[:500],
@@ -164,12 +167,13 @@ def _shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _end(run: Run, state: State, **fields: Any) -> bool:
+def _end(run: Run, state: State, *, is_platform: bool = False, **fields: Any) -> bool:
     now = timezone.now()
     with transaction.atomic():
         if not run.rows().update(state=state, finished_at=now, lease_until=None, wait_reason="", **fields):
             return False
         _close_steps(run, now)
+        note_end(run.build_id, run.attempt, state, is_platform=is_platform)
         _finished(run.build_id, run.attempt, state, **({"skipped": True} if fields.get("skip_reason") else {}))
     return True
 

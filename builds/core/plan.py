@@ -49,17 +49,34 @@ class Verdict:
 
 
 def evaluate(
-    ref: Ref, rules: Sequence[RuleSpec], *, commit: str = "", manual: bool = False, known: Known = NOTHING_KNOWN
+    ref: Ref,
+    rules: Sequence[RuleSpec],
+    *,
+    commit: str = "",
+    manual: bool = False,
+    wakes_paused: bool | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Verdict, ...]:
     """One verdict per rule, in the rules' order; never raises, whatever strings come in.
 
-    `commit` is the full hash, or empty where it is not known yet. `manual` leaves the autobuild switch aside. `known`
-    is what `{date}`, `{build}` and `{latest}` go by; the tag that is judged need not be among its tags.
+    `commit` is the full hash, or empty where it is not known yet. `manual` leaves the autobuild switch aside, and
+    the pause of a rule that kept failing too, unless `wakes_paused` says otherwise: a machine that asks (a schedule, a
+    trigger token) does not wake a paused rule. `known` is what `{date}`, `{build}` and `{latest}` go by; the tag that
+    is judged need not be among its tags.
     """
-    return tuple(_judge(ref, rule, commit=commit, manual=manual, known=known) for rule in rules)
+    asked = _Asked(manual, manual if wakes_paused is None else wakes_paused)
+    return tuple(_judge(ref, rule, commit=commit, asked=asked, known=known) for rule in rules)
 
 
-def _judge(ref: Ref, rule: RuleSpec, *, commit: str, manual: bool, known: Known) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the one who asks may leave aside: that autobuild is off, that the rule is paused."""
+
+    by_hand: bool
+    wakes_paused: bool
+
+
+def _judge(ref: Ref, rule: RuleSpec, *, commit: str, asked: _Asked, known: Known) -> Verdict:
     pattern = read_pattern(rule.pattern)
     if pattern.problem:
         return Verdict(rule.id, rule.pattern, False, False, pattern.problem, problems=(pattern.problem,))
@@ -70,7 +87,7 @@ def _judge(ref: Ref, rule: RuleSpec, *, commit: str, manual: bool, known: Known)
     captures = pattern.match(ref.name)
     if captures is None:
         return Verdict(rule.id, rule.pattern, False, False, _mismatch(ref, rule, is_regex=pattern.is_regex))
-    return _matched(rule, Moment(ref.name, pattern, captures, commit, known), manual=manual)
+    return _matched(rule, Moment(ref.name, pattern, captures, commit, known), asked)
 
 
 def _mismatch(ref: Ref, rule: RuleSpec, *, is_regex: bool) -> str:
@@ -81,7 +98,7 @@ def _mismatch(ref: Ref, rule: RuleSpec, *, is_regex: bool) -> str:
     return f"did not match: wants {ONE[ref.type]} {quoted(rule.pattern)}, this is {quoted(ref.name)}"
 
 
-def _matched(rule: RuleSpec, moment: Moment, *, manual: bool) -> Verdict:
+def _matched(rule: RuleSpec, moment: Moment, asked: _Asked) -> Verdict:
     tags: dict[str, PlannedTag] = {}
     problems: list[str] = []
     pending: list[str] = []
@@ -96,12 +113,13 @@ def _matched(rule: RuleSpec, moment: Moment, *, manual: bool) -> Verdict:
         else:
             problems.extend(made)
     has_tags = bool(tags or pending)
+    held = _held(rule, asked) if has_tags else ""
     return Verdict(
         rule.id,
         rule.pattern,
         matched=True,
-        builds=has_tags and (manual or rule.autobuild),
-        reason=_match_reason(rule, tuple(tags.values()), problems, has_tags=has_tags, manual=manual),
+        builds=has_tags and not held,
+        reason=held or _match_reason(rule, tuple(tags.values()), problems, has_tags=has_tags),
         tags=tuple(tags.values()),
         problems=tuple(problems),
         pending=tuple(pending),
@@ -129,13 +147,19 @@ def _make_tag(template: Template, moment: Moment) -> PlannedTag | tuple[str, ...
     return PlannedTag(name, template.text, None if name == text else text)
 
 
-def _match_reason(
-    rule: RuleSpec, tags: tuple[PlannedTag, ...], problems: Sequence[str], *, has_tags: bool, manual: bool
-) -> str:
+def _held(rule: RuleSpec, asked: _Asked) -> str:
+    """Why a rule that matches does not build; "" where it does."""
+    if rule.paused and not asked.wakes_paused:
+        why = rule.paused.rstrip(".")
+        return f"matches, but the rule is paused since {why}. Resume it on the Rules page, or start it by hand"
+    if not rule.autobuild and not asked.by_hand:
+        return "matches, but autobuild is off: start it by hand"
+    return ""
+
+
+def _match_reason(rule: RuleSpec, tags: tuple[PlannedTag, ...], problems: Sequence[str], *, has_tags: bool) -> str:
     if not has_tags:
         return f"matches, but makes no tag, so nothing is built: {problems[0] if problems else 'the rule has no tags.'}"
-    if not rule.autobuild and not manual:
-        return "matches, but autobuild is off: start it by hand"
     reason = f"matches {quoted(rule.pattern)}"
     for tag in tags:
         if tag.changed_from is not None:

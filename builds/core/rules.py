@@ -32,7 +32,10 @@ _ARG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """One build rule. `pattern` is an exact name or `/regex/`; paths are relative to the repository root."""
+    """One build rule. `pattern` is an exact name or `/regex/`; paths are relative to the repository root.
+
+    `paused` says since when and why it builds by hand alone ("2026-11-25 03:00 UTC: 25 builds failed in a row").
+    """
 
     id: int | str | None
     ref_type: RefType
@@ -47,6 +50,7 @@ class RuleSpec:
     cache: bool = True
     paths_include: tuple[str, ...] = ()
     paths_exclude: tuple[str, ...] = ()
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,4 +139,5 @@ class BuildRule(models.Model):
             cache=self.cache,
             paths_include=tuple(self.paths_include),
             paths_exclude=tuple(self.paths_exclude),
+            paused=f"{self.paused_at:%Y-%m-%d %H:%M} UTC: {self.paused_reason}" if self.paused_at else "",
         )
