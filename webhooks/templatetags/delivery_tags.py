@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import template
+from django.template.loader import render_to_string
 
 from webhooks.models import Delivery
 from webhooks.providers.gitlab import signing_token as gitlab_signing_token
@@ -45,3 +46,10 @@ def _pill(status: Status, more: str = "") -> dict[str, str]:
 def signing_token(secret: str) -> str:
     """`{{ webhook_secret|signing_token }}`: a source's secret as GitLab's “Signing token” wants it."""
     return gitlab_signing_token(secret)
+
+
+@register.simple_tag
+def post_receive(webhook_url: str) -> str:
+    """`{% post_receive webhook_url as script %}`: the hook for Git servers without webhooks, as plain text."""
+    # Joined, because what was rendered counts as HTML and this is none: the page has to escape it.
+    return "".join(["", render_to_string("webhooks/post-receive.sh", {"webhook_url": webhook_url})])

@@ -34,6 +34,7 @@ def test_it_gives_no_link_for_what_is_no_forge(url):
         ("https://gitlab.example.com/a/b", "gitlab"),
         ("git@bitbucket.org:a/b.git", "bitbucket"),
         ("https://codeberg.org/a/b", "gitea"),
+        ("https://forgejo.example.com/a/b", "gitea"),
         ("https://git.example.com/a/github", ""),
     ],
 )
@@ -47,6 +48,59 @@ def test_it_knows_where_to_click():
     assert keys_page("github", url) == "https://github.com/acme/web/settings/keys/new"
     assert commit_page("github", url, "a1b2c3d") == "https://github.com/acme/web/commit/a1b2c3d"
     assert files_page("gitlab", "https://gitlab.com/a/b", "main") == "https://gitlab.com/a/b/-/blob/main/"
+
+
+PAGES = {
+    "gitlab": (
+        "git@gitlab.example.com:group/sub/web.git",
+        "https://gitlab.example.com/group/sub/web/-/hooks",
+        "https://gitlab.example.com/group/sub/web/-/settings/repository#js-deploy-keys-settings",
+        "https://gitlab.example.com/group/sub/web/-/commit/a1b2c3d",
+        "https://gitlab.example.com/group/sub/web/-/blob/main/",
+    ),
+    "gitea": (
+        "http://gitea.example.com:3000/acme/web.git",
+        "http://gitea.example.com:3000/acme/web/settings/hooks/gitea/new",
+        "http://gitea.example.com:3000/acme/web/settings/keys",
+        "http://gitea.example.com:3000/acme/web/commit/a1b2c3d",
+        "http://gitea.example.com:3000/acme/web/src/branch/main/",
+    ),
+    "bitbucket": (
+        "ssh://git@altssh.bitbucket.org:443/acme/web.git",
+        "https://bitbucket.org/acme/web/admin/webhooks",
+        "https://bitbucket.org/acme/web/admin/access-keys/",
+        "https://bitbucket.org/acme/web/commits/a1b2c3d",
+        "https://bitbucket.org/acme/web/src/main/",
+    ),
+}
+
+
+@pytest.mark.parametrize("forge", PAGES)
+def test_it_knows_the_pages_of_every_forge(forge):
+    url, hooks, keys, commit, files = PAGES[forge]
+    assert (hooks_page(forge, url), keys_page(forge, url)) == (hooks, keys)
+    assert (commit_page(forge, url, "a1b2c3d"), files_page(forge, url, "main")) == (commit, files)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://git.example.com/scm/acme/web.git", "projects/ACME/repos/web"),
+        ("ssh://git@git.example.com:7999/acme/web.git", "projects/ACME/repos/web"),
+        ("https://git.example.com/scm/~alice/web.git", "users/alice/repos/web"),
+    ],
+)
+def test_it_knows_the_pages_of_bitbucket_data_center(url, place):
+    home = "https://git.example.com"
+    assert hooks_page("bitbucket", url) == f"{home}/plugins/servlet/webhooks/{place}"
+    assert keys_page("bitbucket", url) == f"{home}/plugins/servlet/ssh/{place}/keys"
+    assert commit_page("bitbucket", url, "a1b2c3d") == f"{home}/{place}/commits/a1b2c3d"
+    assert files_page("bitbucket", url, "main") == f"{home}/{place}/browse/"
+    assert commit_page("bitbucket", url, "") == files_page("bitbucket", url, "") == ""
+
+
+def test_it_keeps_quiet_about_a_bitbucket_below_a_path():
+    assert hooks_page("bitbucket", "https://example.com/bitbucket/scm/acme/web.git") == ""
 
 
 def test_it_keeps_quiet_about_forges_it_does_not_know():
