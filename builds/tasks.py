@@ -60,6 +60,14 @@ def forget_logs(*build_ids: int) -> None:
     forget_deleted(build_ids)
 
 
+@shared_task(name="builds.review_build")
+def review_build(build_id: int) -> None:
+    """Show what a pull request from a fork changes, for the member who is asked to approve it."""
+    from builds.pipeline.review import review
+
+    review(build_id)
+
+
 @shared_task(name="builds.probe_source")
 def probe_source(source_id: str) -> None:
     """Ask the Git server of a source for its branches and tags."""

@@ -31,7 +31,10 @@ def in_order(now: datetime) -> BuildQuerySet:
 
 
 def queued_in_order() -> BuildQuerySet:
-    """Every queued build in the order in which the policy will look at it, with `repository_running`."""
+    """Every queued build in the order in which the policy will look at it, with `repository_running`.
+
+    One that waits for a member's approval is in no queue: it has no place until somebody answers.
+    """
     # What runs is as many rows as there are slots: counted first, and put into the query as constants. As subqueries
     # SQLite counts them anew for each waiting build, over all builds that the repository ever had.
     running = Build.objects.filter(state__in=RUNNING).values_list("repository_id", "repository__namespace_id")
@@ -40,7 +43,7 @@ def queued_in_order() -> BuildQuerySet:
         repositories[repository_id] += 1
         namespaces[namespace_id] += 1
     return (
-        Build.objects.filter(state=State.QUEUED)
+        Build.objects.filter(state=State.QUEUED, hold="")
         .annotate(
             repository_running=_counted("repository", repositories),
             namespace_running=_counted("repository__namespace", namespaces),
@@ -62,7 +65,7 @@ def claim_next(worker: str, *, slots: int | None = None) -> Run | None:
     The claim raises `attempt`, so that every write of an earlier attempt counts for nothing from now on.
     """
     # Most doorbells ring for a build that somebody took already: look before waiting for the lock.
-    if not Build.objects.filter(state=State.QUEUED, not_before__lte=database_now()).exists():
+    if not Build.objects.filter(state=State.QUEUED, hold="", not_before__lte=database_now()).exists():
         return None
     with transaction.atomic():
         _wait_for_turn()
@@ -72,7 +75,7 @@ def claim_next(worker: str, *, slots: int | None = None) -> Run | None:
         build = in_order(now).first()
         if build is None:
             return None
-        changed = Build.objects.filter(pk=build.pk, state=State.QUEUED, attempt=build.attempt).update(
+        changed = Build.objects.filter(pk=build.pk, state=State.QUEUED, hold="", attempt=build.attempt).update(
             **_claimed(worker, now, build)
         )
         if not changed:

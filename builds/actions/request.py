@@ -15,9 +15,11 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from builds.actions.cancel import supersede_older
+from builds.actions.holds import APPROVAL, ask_for_approval, held_again, trust_fields
 from builds.actions.known import known_of
 from builds.actions.runs import record_event
 from builds.core.plan import Verdict, evaluate, summary_sentence
+from builds.core.pull_requests import PullRequest, judge, read_pull_request
 from builds.core.refnames import commit_problem
 from builds.core.rules import Ref, describe_rule
 from builds.core.states import FINAL, State, can_retry
@@ -38,6 +40,7 @@ class Order:
     forced: bool = False
     commit_message: str = ""
     commit_author: str = ""
+    pull_request: PullRequest | None = None
 
     @property
     def priority(self) -> int:
@@ -84,6 +87,8 @@ def _request_one(
     source: Source, rule: BuildRule, ref: Ref, commit: str, verdict: Verdict, order: Order, *, again: bool = False
 ) -> Build:
     same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
+    if order.pull_request is not None:  # one commit may be the head of several
+        same = same.filter(pull_request__number=order.pull_request.number)
     if commit and (known := same.filter(cancel_requested_at=None).first()):
         # A person who asks for what a push asked for already does not wait behind other pushes.
         Build.objects.filter(pk=known.pk, state=State.QUEUED, priority__gt=order.priority).update(
@@ -111,6 +116,7 @@ def _request_one(
                 priority=order.priority,
                 not_before=database_now(),
                 timeout_s=rule.timeout_s or settings.BUILD_TIMEOUT_S,
+                **trust_fields(rule, ref, commit, order.pull_request),
             )
     except IntegrityError:
         # Two deliveries of one push at the same moment: the other one was first.
@@ -121,6 +127,7 @@ def _request_one(
             return _request_one(source, rule, ref, commit, verdict, order, again=True)
         return twin
     record_event(build.pk, "queued")
+    ask_for_approval(build)
     supersede_older(build, rule)
     enqueue("builds.run_next", expires_s=60)
     return build
@@ -198,9 +205,12 @@ def retry_build(actor: User, build: Build) -> Build:
                 priority=Build.Priority.MANUAL,
                 platform_failures=0,
                 **_CLEARED,
+                **(held_again() if build.hold == APPROVAL else {}),
             )
             if changed:
                 record_event(build.pk, "queued", build.attempt, by=actor.get_username())
+                build.refresh_from_db()
+                ask_for_approval(build)
                 audit.record(actor, "build.retry", build)
                 enqueue("builds.run_next", expires_s=60)
     except IntegrityError as error:
@@ -217,6 +227,7 @@ _CLEARED: dict[str, Any] = {
     "cancel_requested_at": None,
     "cancelled_by": "",
     "cancel_reason": "",
+    "skip_reason": "",
     "superseded_by": None,
     "lease_until": None,
     "worker": "",
@@ -231,8 +242,11 @@ def _build_anew(actor: User, build: Build) -> Build:
     if build.source is None or build.rule is None:
         raise Refused("The source or the rule of this build is gone, so it cannot be built again.", code="conflict")
     ref = Ref(build.ref_type, build.ref)  # type: ignore[arg-type]  # choices are exactly RefType
-    known = known_of(build.source, [build.rule.spec])
-    verdicts = evaluate(ref, [build.rule.spec], commit=build.commit, manual=True, known=known)
+    rules, pull_request = [build.rule.spec], read_pull_request(build.pull_request)
+    if pull_request is not None:
+        verdicts = judge(pull_request, rules, commit=build.commit, manual=True)
+    else:
+        verdicts = evaluate(ref, rules, commit=build.commit, manual=True, known=known_of(build.source, rules))
     if not verdicts[0].builds:
         raise NothingMatches(summary_sentence(ref, verdicts), verdicts)
     order = Order(
@@ -240,6 +254,7 @@ def _build_anew(actor: User, build: Build) -> Build:
         detail=f"build #{build.number} again, by {actor.get_username()}",
         commit_message=build.commit_message,
         commit_author=build.commit_author,
+        pull_request=pull_request,
     )
     with transaction.atomic():
         made = request_builds(build.source, ref, build.commit, verdicts, order)

@@ -10,6 +10,7 @@ from django.conf import settings
 from builds.actions.bases import move_bases
 from builds.actions.claim import in_order
 from builds.actions.lifecycle import sweep
+from builds.actions.pull_requests import expire_questions, ring_for_reviews
 from builds.core.states import RUNNING
 from builds.models import BaseImage, Build, LogFrame, Source, Worker
 from lib.queue import enqueue
@@ -22,6 +23,8 @@ MOST_LISTED = 1000
 def sweep_all(now: datetime) -> None:
     """Recover what died. Each part may run twice, and at the same time on two machines."""
     sweep(now)
+    expire_questions(now)
+    ring_for_reviews(now)
     Worker.objects.filter(seen_at__lt=now - FORGET_WORKER).delete()
     for build_id, attempt in _unarchived(now):
         enqueue("builds.archive_log", build_id, attempt, expires_s=60)

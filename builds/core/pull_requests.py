@@ -78,15 +78,17 @@ def policy_problem(policy: str, pull_request: PullRequest) -> str | None:
     return None
 
 
-def judge(pull_request: PullRequest, rules: Sequence[RuleSpec], *, commit: str) -> tuple[Verdict, ...]:
+def judge(
+    pull_request: PullRequest, rules: Sequence[RuleSpec], *, commit: str, manual: bool = False
+) -> tuple[Verdict, ...]:
     """One verdict for each rule, in their order: rules for pull requests whose pattern fits the base branch.
 
     Where a repository has no such rule, its rules for branches stand in, as Docker Hub's autotest had it: what a merge
-    would build is built. No tag is ever made of a pull request.
+    would build is built. No tag is ever made of a pull request. `manual` leaves the autobuild switch aside.
     """
     stands_in = not any(rule.ref_type == "pull_request" for rule in rules)
     asked = [_for_pull_requests(rule) if stands_in else rule for rule in rules]
-    return tuple(_without_tags(verdict) for verdict in evaluate(pull_request.ref, asked, commit=commit))
+    return tuple(_without_tags(verdict) for verdict in evaluate(pull_request.ref, asked, commit=commit, manual=manual))
 
 
 def _for_pull_requests(rule: RuleSpec) -> RuleSpec:

@@ -79,7 +79,8 @@ def checkout(
     `tree` is made anew. With `lfs` the content of Git LFS files is fetched, as long as `keep_free_bytes` stay free on
     the disk. `git_ref` is the full name under which the server keeps the commit where that is not the ref's own
     (`refs/pull/7/head`). Code that is not `trusted` may not say which other repositories are cloned with the source's
-    credential: its submodules are fetched without. `log` gets Git's progress, masked. Raises `BuildError`, or `Stopped` when `stop` was raised.
+    credential: its submodules are fetched without. `log` gets Git's progress, masked. Raises `BuildError`, or
+    `Stopped` when `stop` was raised.
     """
     _check_names(ref_type, ref, commit)
     mirror, tree = mirror.absolute(), tree.absolute()

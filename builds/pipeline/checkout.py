@@ -8,9 +8,10 @@ from django.conf import settings
 
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.moves import Relation
+from builds.core.pull_requests import git_ref, read_pull_request
 from builds.engine import git
 from builds.engine.git import Checkout, Remote
-from builds.models import Source
+from builds.models import Build, Source
 from builds.pipeline.job import Job
 from registry.models import Repository
 
@@ -36,6 +37,14 @@ def mirror_of(source: Source) -> Path:
     return Path(settings.MIRRORS_DIR) / f"{source.pk}.git"
 
 
+def ref_of_pull_request(build: Build) -> str:
+    """Under which ref the source's server keeps the head of the build's pull request; "" for any other build."""
+    pull_request = read_pull_request(build.pull_request)
+    if pull_request is None or build.source is None:
+        return ""
+    return git_ref(build.source.forge, build.source.clone_url, pull_request)
+
+
 def check_out(job: Job) -> Checkout:
     """The work tree of the build's commit below the job's folder. Raises BuildError with Git's reason in words."""
     build = job.build
@@ -44,6 +53,8 @@ def check_out(job: Job) -> Checkout:
         message = "The source of this build was removed. Link the repository again and build anew."
         raise BuildError(ErrorKind.SOURCE, message)
     what = f"{build.ref_type.replace('_', ' ')} {build.ref}"
+    if number := build.pull_request.get("number"):
+        what = f"pull request #{number} into {build.ref}"
     with job.logbook.own_step(f"Check out {what}") as say:
         checkout = git.checkout(
             remote_of(source),
@@ -54,7 +65,10 @@ def check_out(job: Job) -> Checkout:
             tree=job.work_dir / "tree",
             submodules=source.submodules,
             keep_git_dir=source.keeps_git_dir,
-            lfs=source.lfs,
+            # Pointers and addresses are what a stranger wrote; the credential could fetch another repository's content.
+            lfs=source.lfs and not build.untrusted,
+            git_ref=ref_of_pull_request(build),
+            trusted=not build.untrusted,
             keep_free_bytes=settings.MIN_FREE_BYTES,
             log=say,
             stop=job.stop,

@@ -42,6 +42,9 @@ def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
     `resumes`: an earlier attempt pushed the image. Raises BuildError for a registry that refuses.
     """
     build = job.build
+    if not build.is_pushed:
+        _keep_unpushed(job)
+        return
     looked = look_for_tags(job)
     with open_client(build.repository.registry, job) as client:
         try:
@@ -56,6 +59,16 @@ def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
         except TimeoutError as error:
             message = "Another build of this repository holds the right to move tags and does not end."
             raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
+
+
+def _keep_unpushed(job: Job) -> None:
+    """The end of a stranger's build: it builds, and that is all the world sees of it."""
+    with job.logbook.own_step("Publish") as say:
+        say("Not pushed: the code is of a pull request that nobody of this repository has taken over.\n")
+        _check_fence(job)
+    job.logbook.close()
+    if not lifecycle.succeed(job.run, job.build, [], digest="", media_type="", size_bytes=None):
+        raise Stopped("lost")
 
 
 def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: PublishLock, looked: Looked) -> None:

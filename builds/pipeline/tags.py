@@ -45,6 +45,8 @@ def verdict_of(build: Build, looked: Looked) -> Verdict:
     `{date}` is the day on which the build was asked for, also when it was tried again since.
     """
     rule = rule_as_it_was(build)
+    if build.ref_type == "pull_request":  # built and tested; no tag moves for what is not merged
+        return Verdict(rule.id, rule.pattern, matched=True, builds=True, reason="")
     ref = Ref(build.ref_type, build.ref)  # type: ignore[arg-type]  # choices are exactly RefType
     at = datetime.fromisoformat(build.plan["asked_at"]) if build.plan.get("asked_at") else build.queued_at
     known = Known(at=at, number=build.number, tags=_tags(build.source, looked, rule))
