@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from django.template.loader import render_to_string
@@ -165,3 +166,21 @@ def test_the_signature_it_makes_for_any_secret_of_up_to_64_bytes(work, listener,
     push(work, "main")
     headers, body = listener.requests[-1]
     assert Generic().signature_problem(secret, headers, body) is None
+
+
+def test_the_documentation_it_shows_the_same_hook():
+    page = (Path(__file__).parents[2] / "docs" / "generic-git.md").read_text()
+    shown = page.partition("```sh\n")[2].partition("```\n")[0]
+    url = shown.partition("url='")[2].partition("'")[0]
+    assert shown == render_to_string("webhooks/post-receive.sh", {"webhook_url": url})
+
+
+def test_the_documented_script_it_runs_and_is_believed(work, listener, source, tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "generic-git.md").read_text()
+    script = page.partition("## From a script")[2].partition("```sh\n")[2].partition("```\n")[0]
+    script = script.replace(script.split()[-1], listener.url)
+    (work / "imageyard-secret").write_text(source.webhook_secret)
+    subprocess.run(["sh", "-ec", script], cwd=work, check=True, capture_output=True, env=GIT_ENV)
+    headers, body = listener.requests[-1]
+    assert Generic().signature_problem(source.webhook_secret, headers, body) is None
+    assert Generic().read(headers, body).commit == git(work, "rev-parse", "HEAD")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.urls import reverse
 
@@ -146,3 +148,12 @@ def test_a_script_may_send_several_too(db):
     make_rule(source)
     deliver(source, sender, sender.many(sender.change("refs/heads/main"), sender.change("refs/heads/x")))
     assert (Delivery.objects.get().status, Build.objects.count()) == ("built", 1)
+
+
+def test_w14_two_hundred_refs_it_answers_within_seconds(source):
+    make_rule(source, pattern="/^b/", tags=["{sourceref}"])
+    told = SENDER.many(*[SENDER.change(f"refs/heads/b{n}") for n in range(200)])
+    began = time.monotonic()
+    assert deliver(source, SENDER, told).status_code == 202
+    assert time.monotonic() - began < 10  # forges wait ten; two on a quiet machine
+    assert Build.objects.count() == 200
