@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from builds.core.plan import Verdict, evaluate
-from builds.core.refnames import Ref, quoted
+from builds.core.refnames import Ref, name_problem, quoted
 from builds.core.rules import RuleSpec
 
 Policy = Literal["off", "same", "forks"]
@@ -115,4 +115,6 @@ def git_ref(forge: str, clone_url: str, pull_request: PullRequest) -> str:
         return f"refs/pull/{number}/head"
     if forge == "bitbucket" and "bitbucket.org" not in clone_url:
         return f"refs/pull-requests/{number}/from"
-    return "" if pull_request.fork else f"refs/heads/{pull_request.head_ref}"
+    if pull_request.fork or name_problem(pull_request.head_ref):
+        return ""
+    return f"refs/heads/{pull_request.head_ref}"

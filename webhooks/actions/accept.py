@@ -20,9 +20,10 @@ from webhooks.actions.building import add_builds, pushed_order
 from webhooks.actions.decide import Decision, decide, decided_as_json
 from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_headers
 from webhooks.actions.news import tell_pages
+from webhooks.actions.pull_requests import describe_pull_request, take_pull_request
 from webhooks.actions.refuse import record_refusal
 from webhooks.models import Delivery, pack_body
-from webhooks.providers import PROVIDERS, Event, FormatError, ManyPushes, Provider, PushEvent
+from webhooks.providers import PROVIDERS, Event, FormatError, ManyPushes, Provider, PullRequestEvent, PushEvent
 
 MOST_DUPLICATES = 10
 """Repetitions of one delivery that get a row of their own; the rest are counted on the last."""
@@ -147,6 +148,8 @@ def describe_event(delivery: Delivery, event: Event) -> None:
     """Put what a push says of itself into the columns that lists show; of several refs, what the first says."""
     delivery.sender = event.sender
     changes = event.changes if isinstance(event, ManyPushes) else (event,)
+    if isinstance(event, PullRequestEvent):
+        describe_pull_request(delivery, event)
     push = next((change for change in changes if isinstance(change, PushEvent)), None)
     if push is not None:
         delivery.ref_type, delivery.ref = push.ref.type, push.ref.name
@@ -165,7 +168,9 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
     record_contact(
         source, forge_id=repository.id, full_name=repository.full_name, default_branch=repository.default_branch
     )
-    if decision.status == Delivery.Status.BUILT:
+    if isinstance(event, PullRequestEvent):
+        take_pull_request(delivery, source, event, decision)
+    elif decision.status == Delivery.Status.BUILT:
         add_builds(delivery, source, event, decision, pushed_order(delivery))
     tell_pages(source)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from builds.actions.known import known_of
 from builds.core.plan import Verdict, evaluate, summary_sentence
-from builds.core.refnames import ONE, Ref, quoted
+from builds.core.pull_requests import PullRequest, judge, policy_problem
+from builds.core.refnames import ONE, Ref, name_problem, quoted
 from builds.core.skip import skip_sentence
 from builds.models import Build, Source
 from builds.reading import rules_of
@@ -41,7 +42,7 @@ def decide(source: Source, event: Event, forge_name: str, *, by_hand: bool = Fal
         sentence = f"{forge_name} reached Imageyard: the webhook works. {event.warning}"
         return Decision(Status.CONNECTED, sentence.strip())
     if isinstance(event, PullRequestEvent):
-        return _decide_pull_request(event)
+        return _decide_pull_request(source, event)
     return _decide_ignored(event)
 
 
@@ -85,10 +86,48 @@ def many_sentence(event: ManyPushes, sentences: Sequence[str]) -> str:
 _TOLD = 5
 
 
-def _decide_pull_request(pull_request: PullRequestEvent) -> Decision:
-    what = f"pull request #{pull_request.number} into {quoted(pull_request.base_ref)}"
-    sentence = f"Ignored: {what} was {pull_request.action}, and pull requests are not built in this repository."
-    return Decision(Status.IGNORED, sentence)
+def _decide_pull_request(source: Source, event: PullRequestEvent) -> Decision:
+    """A closed one ends what still waits or runs of it, whatever the settings are by now."""
+    pull_request = pull_request_of(event)
+    what = f"{pull_request.name} into {quoted(event.base_ref)}"
+    if event.action == "closed":
+        return Decision(Status.IGNORED, f"Ignored: {what} was closed; a merge is built by its push.")
+    if problem := policy_problem(source.pull_requests, pull_request):
+        return Decision(Status.IGNORED, problem)
+    if not event.head_commit or name_problem(event.base_ref) or not 0 < event.number < _MOST_NUMBER:
+        return Decision(Status.IGNORED, f"Ignored: {what} names no commit, or no branch that Git would allow.")
+    verdicts = judge(pull_request, rules_of(source), commit=event.head_commit)
+    status = Status.BUILT if any(verdict.builds for verdict in verdicts) else Status.NOTHING
+    return Decision(status, pull_request_sentence(pull_request, verdicts), verdicts)
+
+
+_MOST_NUMBER = 2**31
+
+
+def pull_request_of(event: PullRequestEvent) -> PullRequest:
+    """The pull request as builds keep it."""
+    return PullRequest(
+        number=event.number,
+        fork=event.is_fork,
+        base_ref=event.base_ref,
+        head_ref=event.head_ref,
+        head_repository=event.head_repository.full_name,
+        title=event.title,
+        url=event.url,
+        author=event.author,
+    )
+
+
+def pull_request_sentence(pull_request: PullRequest, verdicts: Sequence[Verdict], builds: Sequence[Build] = ()) -> str:
+    """The line in the list of deliveries, with the builds once they have numbers."""
+    what = f"{pull_request.name.capitalize()} into {quoted(pull_request.base_ref)}"
+    numbers: dict[int | str | None, int] = {build.rule_id: build.number for build in builds}
+    said = f"{what}: {summary_sentence(pull_request.ref, verdicts, numbers).removeprefix('Delivered, ')}"
+    held = [f"#{build.number}" for build in builds if build.hold]
+    if not held:
+        return said
+    which = f"Build {held[0]} waits" if len(held) == 1 else f"Builds {', '.join(held)} wait"
+    return f"{said} {which} for a member's approval, since the code comes from a fork."
 
 
 def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:
@@ -118,13 +157,19 @@ def built_sentence(push: PushEvent, verdicts: Sequence[Verdict], builds: Sequenc
 def decided_as_json(event: Event, decision: Decision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What `Delivery.verdicts` and `Delivery.changes` keep of a decision; the latter only of several refs."""
     if not isinstance(event, ManyPushes):
-        return verdicts_as_json(decision.verdicts, event.ref if isinstance(event, PushEvent) else None), []
+        return verdicts_as_json(decision.verdicts, _ref_of(event)), []
     verdicts, changes = [], []
     for change, part in zip(event.changes, decision.parts, strict=True):
         ref = change.ref if isinstance(change, PushEvent) else None
         verdicts += verdicts_as_json(part.verdicts, ref)
         changes.append(_change_as_json(change, part))
     return verdicts, changes
+
+
+def _ref_of(event: Event) -> Ref | None:
+    if isinstance(event, PullRequestEvent):
+        return Ref("pull_request", event.base_ref)
+    return event.ref if isinstance(event, PushEvent) else None
 
 
 def _change_as_json(change: PushEvent | Ignored, part: Decision) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from webhooks.actions.accept import describe_event, find_source
 from webhooks.actions.building import add_builds, order_of
 from webhooks.actions.decide import decide, decided_as_json
 from webhooks.actions.news import tell_pages
+from webhooks.actions.pull_requests import take_pull_request
 from webhooks.models import Delivery
-from webhooks.providers import PROVIDERS, FormatError, ManyPushes, PushEvent
+from webhooks.providers import PROVIDERS, FormatError, ManyPushes, PullRequestEvent, PushEvent
 
 _MOST_BODY = 64 * 1024 * 1024
 _REPLAYED = {Delivery.Status.BUILT, Delivery.Status.NOTHING, Delivery.Status.SKIPPED, Delivery.Status.FAULT}
@@ -23,6 +24,8 @@ _REPLAYED = {Delivery.Status.BUILT, Delivery.Status.NOTHING, Delivery.Status.SKI
 
 def can_replay(delivery: Delivery) -> bool:
     """Whether there may be something to build in it: a push that was proved to be the forge's."""
+    if delivery.ref_type == "pull_request" and delivery.status == Delivery.Status.IGNORED:
+        return True  # the settings may be others by now
     return delivery.status in _REPLAYED
 
 
@@ -55,7 +58,10 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
     describe_event(replay, push)
     with transaction.atomic():
         replay.save(force_insert=True)
-        if decision.status == Delivery.Status.BUILT:
+        if isinstance(push, PullRequestEvent):
+            detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
+            take_pull_request(replay, source, push, decision, detail=detail)
+        elif decision.status == Delivery.Status.BUILT:
             # Not a push: an old commit that is built again must not supersede the newer ones that wait.
             detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
             add_builds(replay, source, push, decision, lambda one: order_of(one, replay, Build.Cause.MANUAL, detail))
@@ -64,12 +70,12 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
     return replay
 
 
-def _read_push(delivery: Delivery) -> PushEvent | ManyPushes:
+def _read_push(delivery: Delivery) -> PushEvent | ManyPushes | PullRequestEvent:
     try:
         event = PROVIDERS[delivery.forge].read(delivery.headers, delivery.read_body(_MOST_BODY))
     except (KeyError, FormatError) as error:
         raise Refused("What was kept of this delivery cannot be read any more. Push again.", code="conflict") from error
-    if not isinstance(event, PushEvent | ManyPushes):
+    if not isinstance(event, PushEvent | ManyPushes | PullRequestEvent):
         raise Refused("This delivery is no push, so there is nothing in it to build.", code="conflict")
     return event
 
