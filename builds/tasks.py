@@ -21,11 +21,21 @@ def run_next() -> None:
 @shared_task(name="builds.tick")
 def tick() -> None:
     """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
+    from builds.actions.schedules import fire_due
     from builds.actions.upkeep import ring_for_due, sweep_all
 
     now = database_now()
     sweep_all(now)
+    fire_due(now)
     ring_for_due(now)
+
+
+@shared_task(name="builds.mend_schedules")
+def mend_schedules() -> None:
+    """Every now and then from beat: undo what a clock that was wrong did to the next runs of schedules."""
+    from builds.actions import schedules
+
+    schedules.mend_schedules(database_now())
 
 
 @shared_task(name="builds.check_bases")

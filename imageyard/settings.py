@@ -230,6 +230,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 8 * 86400, "socket_keepalive": True}
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "builds.tick", "schedule": 10.0, "options": {"expires": 9.0}},
+    "mend-schedules": {"task": "builds.mend_schedules", "schedule": 600.0, "options": {"expires": 300.0}},
     "webhooks-tick": {"task": "webhooks.tick", "schedule": 10.0, "options": {"expires": 9.0}},
     "webhooks-hourly": {"task": "webhooks.hourly", "schedule": 3600.0, "options": {"expires": 3000.0}},
 }

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from builds.actions.pausing import AWAKE
 from builds.core.paths import clean_path
 from builds.core.rules import MAX_RULES, Problem, RuleSpec, check_rule
+from builds.core.schedule import next_run, schedule_problems
 from builds.core.templates import split_templates
 from builds.models import BuildRule, Source
+from lib.clock import database_now
 from lib.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
 class RuleDraft:
-    """A rule as somebody wants it. `spec.id` names the saved rule that it changes; None makes a new one."""
+    """A rule as somebody wants it. `spec.id` names the saved rule that it changes; None makes a new one.
+
+    `schedule` is five cron fields in the time zone `schedule_zone`, or "".
+    """
 
     spec: RuleSpec
     supersedes_running: bool = False
     timeout_s: int | None = None
+    schedule: str = ""
+    schedule_zone: str = "UTC"
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that can be known to be wrong with it; () is good."""
+        return check_rule(self.spec) + schedule_problems(self.spec, self.schedule, self.schedule_zone)
 
 
 class RulesRefused(Refused):
@@ -44,7 +58,7 @@ def save_rules(actor: User, source: Source, drafts: Sequence[RuleDraft]) -> list
     """
     if len(drafts) > MAX_RULES:
         raise Refused(f"Nothing was saved: a source has at most {MAX_RULES} rules, and these are {len(drafts)}.")
-    if problems := {i: found for i, draft in enumerate(drafts) if (found := check_rule(draft.spec))}:
+    if problems := {i: found for i, draft in enumerate(drafts) if (found := draft.problems)}:
         raise RulesRefused(problems)
     with transaction.atomic():
         # The source's row, since a source without rules has none that could be locked.
@@ -61,10 +75,11 @@ def _apply(saved: dict[int, BuildRule], source: Source, position: int, draft: Ru
     rule = saved.pop(spec.id, None) if isinstance(spec.id, int) else None
     # Without an id (the API replaces the list) a rule for the same refs is the same rule: its builds stay its builds.
     rule = rule or _alike(saved, spec) or BuildRule(source=source)
+    before = _content(rule)
     rule.position = position
     rule.ref_type = spec.ref_type
     rule.pattern = spec.pattern
-    rule.tags = split_templates(spec.tags)
+    rule.tags = list(split_templates(spec.tags))
     rule.dockerfile = clean_path(spec.dockerfile, "dockerfile")
     rule.context = clean_path(spec.context, "context")
     rule.target = spec.target
@@ -76,8 +91,42 @@ def _apply(saved: dict[int, BuildRule], source: Source, position: int, draft: Ru
     rule.paths_exclude = list(spec.paths_exclude)
     rule.supersedes_running = draft.supersedes_running
     rule.timeout_s = draft.timeout_s
-    rule.save()
+    _set_schedule(rule, draft)
+    _save(rule, is_edited=_content(rule) != before)
     return rule
+
+
+def _set_schedule(rule: BuildRule, draft: RuleDraft) -> None:
+    """The next run is reckoned anew only where the schedule is another one: saving the page must not put it off."""
+    was = rule.schedule, rule.schedule_zone
+    rule.schedule = " ".join(draft.schedule.split())
+    rule.schedule_zone = (draft.schedule_zone if rule.schedule else "") or "UTC"
+    if not rule.schedule:
+        rule.schedule_next_at = None
+    elif rule.schedule_next_at is None or was != (rule.schedule, rule.schedule_zone):
+        rule.schedule_next_at = next_run(rule.schedule, rule.schedule_zone, database_now())
+
+
+# Not what a person edits; the counters are also written by builds that end in this moment.
+_BESIDE = {"id", "source", "position", "schedule_next_at", *AWAKE}
+
+
+def _content(rule: BuildRule) -> dict[str, Any]:
+    fields = rule._meta.concrete_fields  # noqa: SLF001 — Django documents it for this use
+    return {field.name: getattr(rule, field.attname) for field in fields if field.name not in _BESIDE}
+
+
+def _save(rule: BuildRule, *, is_edited: bool) -> None:
+    """A rule that was paused for its failures gets a new chance once it is edited."""
+    if rule.pk is None:
+        rule.save()
+        return
+    columns = {*_content(rule), "position", "schedule_next_at"}
+    if is_edited:
+        for name, value in AWAKE.items():
+            setattr(rule, name, value)
+        columns |= set(AWAKE)
+    rule.save(update_fields=columns)
 
 
 def _alike(saved: dict[int, BuildRule], spec: RuleSpec) -> BuildRule | None:

@@ -95,7 +95,14 @@ def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[Ru
     """Make these the rules, in this order. All or nothing: with one problem nothing is saved."""
     source = _source(request, namespace, name, role=Role.WRITE)
     drafts = [
-        RuleDraft(_spec(rule), supersedes_running=rule.supersedes_running, timeout_s=rule.timeout_s) for rule in body
+        RuleDraft(
+            _spec(rule),
+            supersedes_running=rule.supersedes_running,
+            timeout_s=rule.timeout_s,
+            schedule=rule.schedule,
+            schedule_zone=rule.schedule_zone,
+        )
+        for rule in body
     ]
     return [rule_out(rule) for rule in save_rules(person(request), source, drafts)]
 

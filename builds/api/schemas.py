@@ -65,6 +65,8 @@ class RuleIn(Schema):
     cache: bool = True
     supersedes_running: bool = False
     timeout_s: int | None = Field(None, ge=1, le=7 * 86400)
+    schedule: str = Field("", max_length=100, description="Five cron fields; empty: only pushes build.")
+    schedule_zone: str = Field("UTC", max_length=64, description="IANA time zone of the schedule.")
     paths_include: list[str] = Field([], max_length=200, description="A branch push builds if it changes one of these.")
     paths_exclude: list[str] = Field([], max_length=200, description="Globs as in .gitignore: paths that do not count.")
 
@@ -72,6 +74,9 @@ class RuleIn(Schema):
 class RuleOut(RuleIn):
     id: int
     sentence: str = Field(description="The rule as a line to read.")
+    schedule_next_at: datetime | None = None
+    paused_at: datetime | None = Field(None, description="Since when it builds by hand alone, as it kept failing.")
+    paused_reason: str = ""
 
 
 class RefIn(Schema):

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from builds.core.plan import Verdict
 from builds.core.rules import RuleSpec, describe_rule
+from builds.core.schedule import also_scheduled
 from builds.live.steps import step_fields
 from builds.models import Build, BuildRule, Source, Step
 from builds.reading import last_builds, sentences_of
@@ -69,9 +70,14 @@ def rule_out(rule: BuildRule) -> dict[str, Any]:
         "cache": rule.cache,
         "supersedes_running": rule.supersedes_running,
         "timeout_s": rule.timeout_s,
+        "schedule": rule.schedule,
+        "schedule_zone": rule.schedule_zone,
+        "schedule_next_at": rule.schedule_next_at,
+        "paused_at": rule.paused_at,
+        "paused_reason": rule.paused_reason,
         "paths_include": rule.paths_include,
         "paths_exclude": rule.paths_exclude,
-        "sentence": describe_rule(rule.spec),
+        "sentence": describe_rule(rule.spec) + also_scheduled(rule.schedule, rule.schedule_zone),
     }
 
 

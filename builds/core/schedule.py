@@ -140,6 +140,11 @@ def _until(runs: Iterator[datetime], now: datetime) -> Iterator[datetime]:
         yield run
 
 
+def also_scheduled(schedule: str, zone: str) -> str:
+    """What follows a rule's own sentence: ", also every day at 03:00 Europe/Vienna"; "" without a schedule."""
+    return f", also {describe_schedule(schedule, zone)}" if schedule else ""
+
+
 def describe_schedule(schedule: str, zone: str) -> str:
     """How it reads: "every day at 03:00 Europe/Vienna". Also of what cannot be read, which is then quoted."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -10,15 +11,17 @@ from django import forms
 
 from builds.actions.rules import RuleDraft
 from builds.core.rules import Problem, RuleSpec, check_rule, default_paths, describe_rule
+from builds.core.schedule import schedule_problems
 from builds.core.templates import split_templates
 from builds.forms import widgets
+from builds.forms.schedule import ScheduleFields
 from builds.models import BuildRule
 
 MAX_RULES = 100
 _MINUTE_S = 60
 
 
-class RuleForm(forms.Form):
+class RuleForm(ScheduleFields):
     """One row. Nothing is required here: an empty pattern is the core's to complain of, in its own words."""
 
     id = forms.IntegerField(required=False, widget=forms.HiddenInput())
@@ -128,6 +131,8 @@ class RuleForm(forms.Form):
             self.spec,
             supersedes_running=bool(self.cleaned_data.get("supersedes_running")),
             timeout_s=minutes * _MINUTE_S if minutes else None,
+            schedule=self.typed_schedule()[0],
+            schedule_zone=self.typed_schedule()[1],
         )
 
     @property
@@ -137,12 +142,18 @@ class RuleForm(forms.Form):
 
     @property
     def sentence(self) -> str:
-        return describe_rule(self.spec) if self.spec.pattern else "A new rule: say which refs it is for."
+        if not self.spec.pattern:
+            return "A new rule: say which refs it is for."
+        return describe_rule(self.spec) + self.schedule_sentence(self.spec)
+
+    @property
+    def next_runs(self) -> tuple[datetime, ...]:
+        return self.runs(self.spec)
 
     def check(self) -> bool:
         """Ask the core, and put what it says at the fields. Whether the row is good."""
         if self.is_valid():
-            self.show(check_rule(self.spec))
+            self.show(check_rule(self.spec) + schedule_problems(self.spec, *self.typed_schedule()))
         return not self.errors
 
     def show(self, problems: Iterable[Problem]) -> None:
@@ -229,6 +240,8 @@ def _as_typed(rule: BuildRule) -> dict[str, str]:
         "build_args": "\n".join(f"{name}={value}" for name, value in rule.build_args.items()),
         "paths_include": "\n".join(rule.paths_include),
         "paths_exclude": "\n".join(rule.paths_exclude),
+        "schedule": rule.schedule,
+        "schedule_zone": rule.schedule_zone if rule.schedule else "",
         "timeout_min": str(-(-rule.timeout_s // _MINUTE_S)) if rule.timeout_s else "",
     }
     switches = ("autobuild", "cache", "supersedes_running")

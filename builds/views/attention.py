@@ -11,8 +11,9 @@ from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from builds.core.states import FINAL, State
-from builds.models import Build, Worker
+from builds.models import Build, BuildRule, Worker
 from lib.humanize import format_size
+from registry.models import Repository
 
 MOST = 6
 # Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
@@ -33,7 +34,7 @@ class Notice:
 
 def notices_for(user: Any) -> list[Notice]:
     """Everything that needs the person, most urgent first; empty when all is well. Two queries."""
-    return [*_workers(), *_failing_rules(user)]
+    return [*_workers(), *_paused_rules(user), *_failing_rules(user)]
 
 
 def _workers() -> Iterator[Notice]:
@@ -53,6 +54,16 @@ def _workers() -> Iterator[Notice]:
                 f"{free} are free, and a build needs {wanted}. Prune images and cache there, or give it a larger disk."
             )
             yield Notice("warn", "database-exclamation", f"The disk of {worker.host} is nearly full", text, queue)
+
+
+def _paused_rules(user: Any) -> Iterator[Notice]:
+    """Rules that build by hand alone, since they failed too often."""
+    rows = BuildRule.objects.filter(source__repository__in=Repository.objects.visible_to(user)).exclude(paused_at=None)
+    for rule in rows.select_related("source__repository__namespace").order_by("-paused_at")[:MOST]:
+        repository = rule.source.repository
+        url = f"{reverse('repository-rules', args=[repository.namespace.name, repository.name])}#paused-{rule.pk}"
+        title = f"{repository.path}: the rule {rule.pattern} is paused"
+        yield Notice("warn", "player-pause", title, f"{rule.paused_reason}. Mend what fails, then resume it.", url)
 
 
 def _failing_rules(user: Any) -> Iterator[Notice]:
