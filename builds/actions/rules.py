@@ -118,7 +118,7 @@ def _content(rule: BuildRule) -> dict[str, Any]:
 
 def _save(rule: BuildRule, *, is_edited: bool) -> None:
     """A rule that was paused for its failures gets a new chance once it is edited."""
-    if rule.pk is None:
+    if rule._state.adding:  # noqa: SLF001 — Django documents it for this use
         rule.save()
         return
     columns = {*_content(rule), "position", "schedule_next_at"}

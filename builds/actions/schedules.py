@@ -53,7 +53,7 @@ def _fire(rule: BuildRule, now: datetime) -> list[Build]:
 
 
 def _detail(rule: BuildRule, due: datetime, now: datetime) -> str:
-    """What the build says of its cause: "every day at 03:00 Europe/Vienna", and what it stands for where Imageyard was away at that time."""
+    """What the build says: "every day at 03:00 Europe/Vienna", and what it stands for where Imageyard was away."""
     told = describe_schedule(rule.schedule, rule.schedule_zone)
     if now - due <= LATE:
         return told
