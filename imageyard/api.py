@@ -16,7 +16,7 @@ from ninja.parser import Parser
 
 from accounts.api_auth import api_auth
 from builds.actions import NothingMatches, RulesRefused
-from builds.api import bases, builds, repositories, variables
+from builds.api import bases, builds, pull_requests, repositories, variables
 from builds.api.shapes import verdict_out
 from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
@@ -70,6 +70,7 @@ api = NinjaAPI(
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
 api.add_router("", variables.router)
+api.add_router("", pull_requests.router)
 api.add_router("", bases.router)
 api.add_router("", deliveries)
 

@@ -51,7 +51,7 @@ def listing(request: HttpRequest, namespace: str, name: str, cursor: str = "", l
 @router.get("/builds/{int:build_id}", response=BuildOut, summary="Read a build")
 def detail(request: HttpRequest, build_id: int) -> Any:
     """One build with its steps; the lines of a step that runs are those that there are now."""
-    build = _find(request, build_id)
+    build = find_build(request, build_id)
     shown = builds_out([build])[0]
     return shown if build.is_final or not build.attempt else _with_live_counts(build, shown)
 
@@ -77,7 +77,7 @@ def log(
     attempt: int | None = None,
 ) -> Any:
     """The raw bytes of every step in order; of one with `step`; and with `from` and `lines` a range of its lines."""
-    build = _find(request, build_id)
+    build = find_build(request, build_id)
     chosen = build.attempt if attempt is None else attempt
     if attempt is not None and not 1 <= attempt <= build.attempt:
         raise Http404(f"Build {build_id} has no attempt {attempt}.")
@@ -102,14 +102,14 @@ def _raw(request: HttpRequest, reader: Any, step: int | None) -> HttpResponseBas
 @router.post("/builds/{int:build_id}/cancel", response={202: BuildOut}, summary="Cancel a build")
 def cancel(request: HttpRequest, build_id: int) -> Any:
     """Stop the build: at once where it waits, within 10 s where it runs. Again is harmless."""
-    build = cancel_build(person(request), _find(request, build_id, role=Role.WRITE))
+    build = cancel_build(person(request), find_build(request, build_id, role=Role.WRITE))
     return Status(202, builds_out([build])[0])
 
 
 @router.post("/builds/{int:build_id}/retry", response={202: BuildOut}, summary="Try a build again")
 def retry(request: HttpRequest, build_id: int) -> Any:
     """Try again: one more attempt of a build that did not succeed, or a new build where it did."""
-    build = retry_build(person(request), _find(request, build_id, role=Role.WRITE))
+    build = retry_build(person(request), find_build(request, build_id, role=Role.WRITE))
     return Status(202, builds_out([Build.objects.for_page().get(pk=build.pk)])[0])
 
 
@@ -125,7 +125,8 @@ def _asked(body: TriggerIn, source: Source) -> Ref:
     return Ref(body.ref_type, name)
 
 
-def _find(request: HttpRequest, build_id: int, *, role: Role | None = None) -> Build:
+def find_build(request: HttpRequest, build_id: int, *, role: Role | None = None) -> Build:
+    """The build, for whoever may see it and has `role` where one is asked. Raises Http404 and PermissionDenied."""
     rows = Build.objects.visible_to(request.user).for_page().select_related("superseded_by")
     build = rows.filter(pk=min(build_id, 2**62)).first()
     if build is None:

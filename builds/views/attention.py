@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
+from accounts.models import Namespace, Role
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildRule, Worker
 from lib.humanize import format_size
@@ -33,8 +34,8 @@ class Notice:
 
 
 def notices_for(user: Any) -> list[Notice]:
-    """Everything that needs the person, most urgent first; empty when all is well. Two queries."""
-    return [*_workers(), *_paused_rules(user), *_failing_rules(user)]
+    """Everything that needs the person, most urgent first; empty when all is well. One query for each kind."""
+    return [*_workers(), *_questions(user), *_paused_rules(user), *_failing_rules(user)]
 
 
 def _workers() -> Iterator[Notice]:
@@ -64,6 +65,18 @@ def _paused_rules(user: Any) -> Iterator[Notice]:
         url = f"{reverse('repository-rules', args=[repository.namespace.name, repository.name])}#paused-{rule.pk}"
         title = f"{repository.path}: the rule {rule.pattern} is paused"
         yield Notice("warn", "player-pause", title, f"{rule.paused_reason}. Mend what fails, then resume it.", url)
+
+
+def _questions(user: Any) -> Iterator[Notice]:
+    """Pull requests from forks that wait for a word of somebody who may give it."""
+    mine = Namespace.objects.with_role(user, Role.WRITE)
+    rows = Build.objects.filter(state=State.QUEUED, hold="approval", repository__namespace__in=mine).for_page()
+    for build in rows.order_by("pk")[:MOST]:
+        asked = build.pull_request
+        title = f"{build.repository.path}: pull request #{asked.get('number')} asks for your approval"
+        text = f"“{asked.get('title', '')}” by {asked.get('author') or 'somebody'}, from a fork."
+        address = [*build.repository.path.split("/"), build.number]
+        yield Notice("warn", "git-pull-request", title, text, reverse("build-review", args=address))
 
 
 def _failing_rules(user: Any) -> Iterator[Notice]:
