@@ -5,6 +5,7 @@ from __future__ import annotations
 from webhooks.models.connection import Asked, ForgeConnection, ListedRepository, SourceLink
 from webhooks.models.delivery import LARGE, Delivery, DeliveryQuerySet, pack_body
 from webhooks.models.status import CommitStatus
+from webhooks.models.trigger import TriggerCall, TriggerToken
 
 __all__ = [
     "LARGE",
@@ -15,5 +16,7 @@ __all__ = [
     "ForgeConnection",
     "ListedRepository",
     "SourceLink",
+    "TriggerCall",
+    "TriggerToken",
     "pack_body",
 ]

@@ -1,4 +1,4 @@
-"""The outbox of commit statuses: one row for each commit and context, which holds only what the forge shall know now."""
+"""The outbox of commit statuses: one row for each commit and context, which holds what the forge shall know now."""
 
 from __future__ import annotations
 
