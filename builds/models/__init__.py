@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
+from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.log import LogArchive, LogFrame
 from builds.models.review import Review
 from builds.models.source import BuildRule, Source
@@ -17,10 +18,13 @@ __all__ = [
     "BuildEvent",
     "BuildRule",
     "BuildSequence",
+    "CatchUp",
+    "CatchUpLook",
     "LogArchive",
     "LogFrame",
     "Rebuild",
     "Review",
+    "SkippedPush",
     "Source",
     "Step",
     "Variable",
