@@ -141,7 +141,8 @@ def test_what_a_fork_s_success_says(reader, held):
     [
         ("app/Dockerfile", True), (".dockerignore", True), ("app/ctx/.dockerignore", True), ("app/hooks/build", True),
         ("hooks/post_push", True), ("x/hooks/build", False), ("app/docker-compose.test.yml", True),
-        (".gitmodules", True), ("Dockerfile.old", True), ("app/main.py", False), ("app/Dockerfile.dockerignore", True), ("README.md", False),
+        (".gitmodules", True), ("Dockerfile.old", True),
+        ("app/main.py", False), ("app/Dockerfile.dockerignore", True), ("README.md", False),
     ],
 )  # fmt: skip
 def test_files_that_say_what_runs(path, says):
