@@ -99,6 +99,8 @@ def _mismatch(ref: Ref, rule: RuleSpec, *, is_regex: bool) -> str:
 
 
 def _matched(rule: RuleSpec, moment: Moment, asked: _Asked) -> Verdict:
+    if rule.ref_type == "pull_request":
+        return _of_pull_request(rule, asked)
     tags: dict[str, PlannedTag] = {}
     problems: list[str] = []
     pending: list[str] = []
@@ -124,6 +126,13 @@ def _matched(rule: RuleSpec, moment: Moment, asked: _Asked) -> Verdict:
         problems=tuple(problems),
         pending=tuple(pending),
     )
+
+
+def _of_pull_request(rule: RuleSpec, asked: _Asked) -> Verdict:
+    """What is not merged yet is built and tested, and moves no tag whatever the rule says."""
+    held = _held(rule, asked)
+    reason = f"matches the base branch by {quoted(rule.pattern)}; built and tested, no tag moves"
+    return Verdict(rule.id, rule.pattern, matched=True, builds=not held, reason=held or reason)
 
 
 def _unknown(moment: Moment) -> frozenset[Need]:

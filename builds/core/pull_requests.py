@@ -88,18 +88,11 @@ def judge(
     """
     stands_in = not any(rule.ref_type == "pull_request" for rule in rules)
     asked = [_for_pull_requests(rule) if stands_in else rule for rule in rules]
-    return tuple(_without_tags(verdict) for verdict in evaluate(pull_request.ref, asked, commit=commit, manual=manual))
+    return evaluate(pull_request.ref, asked, commit=commit, manual=manual)
 
 
 def _for_pull_requests(rule: RuleSpec) -> RuleSpec:
     return replace(rule, ref_type="pull_request") if rule.ref_type == "branch" else rule
-
-
-def _without_tags(verdict: Verdict) -> Verdict:
-    if not verdict.builds:
-        return replace(verdict, tags=(), pending=())
-    reason = f"matches the base branch by {quoted(verdict.rule)}; built and tested, no tag moves"
-    return replace(verdict, tags=(), pending=(), problems=(), reason=reason)
 
 
 def git_ref(forge: str, clone_url: str, pull_request: PullRequest) -> str:

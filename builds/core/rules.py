@@ -107,7 +107,7 @@ def _check_tags(rule: RuleSpec) -> list[Problem]:
     if pattern.problem and pattern.is_regex:
         return []  # its groups are not known, so every `{\1}` would look wrong
     templates = rule_templates(rule, pattern)
-    if not templates:
+    if not templates and rule.ref_type != "pull_request":  # which moves no tag anyway
         return [Problem("tags", "The rule makes no tag: give it at least one, such as `latest` or `{sourceref}`.")]
     problems = [Problem("tags", sentence) for template in templates for sentence in _template_problems(template)]
     problems += [Problem("tags", sentence) for template in templates for sentence in _version_problems(rule, template)]
