@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from builds.core.refnames import Ref
 from builds.core.rules import MAX_RULES, RuleSpec, check_rule
 from builds.core.rulesfile_fields import RULE_KEYS, Place, RuleReader, unknown_key
+from builds.core.schedule import schedule_problems
 from builds.core.yamltree import MAX_BYTES, FileProblem, Item, List, Map, Scalar, read_tree
 
 __all__ = [
@@ -125,7 +126,8 @@ def _rule(item: Item, problems: list[FileProblem]) -> RuleFileRule | None:
         line=item.line,
     )
     reader.refuse_unknown(RULE_KEYS)
-    untold = [problem for problem in check_rule(spec) if not reader.has_told(problem.field)]
+    found = (*check_rule(spec), *schedule_problems(spec, schedule, zone))
+    untold = [problem for problem in found if not reader.has_told(problem.field)]
     reader.problems += [_at(reader.place(problem.field), problem.message) for problem in untold]
     problems += reader.problems
     return None if reader.problems else rule

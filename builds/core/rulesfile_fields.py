@@ -55,6 +55,8 @@ class RuleReader:
         name = field
         if field in {"pattern", "ref_type"}:
             name = next((key for key in REF_KEYS if key in self.rule.keys), field)
+        elif field.startswith("schedule"):
+            name = "schedule"
         elif field.startswith("paths_"):
             inner = self.rule.items.get("paths")
             name = "paths"
