@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from builds.core.facts import Known
 from builds.core.plan import evaluate
 from builds.core.refnames import Ref
 from builds.core.rules import RuleSpec, check_rule
+from builds.core.rulesfile import read_rules_file
 from builds.core.tags import make_legal
 
 LINES = (Path(__file__).parents[3] / "docs/rules.md").read_text(encoding="utf-8").splitlines()
@@ -40,3 +42,13 @@ def test_it_makes_names_legal_as_documented(row):
 def test_it_found_the_examples():
     assert len(EXAMPLES) >= 15
     assert len(MADE) >= 6
+
+
+def test_the_rules_file_of_the_documentation_is_good():
+    text = "\n".join(LINES).partition("```yaml\n")[2].partition("```")[0]
+    found = read_rules_file(text)
+    assert found.problems == ()
+    for rule in found.rules:
+        for example in rule.examples:
+            [verdict] = evaluate(example.ref, [rule.spec], known=Known(tags=()))
+            assert tuple(tag.name for tag in verdict.tags) == example.tags
