@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from accounts.models import User
 from builds.actions import cancel_build, request_probe, retry_build, trigger_builds
 from builds.core.rules import Ref, check_rule
-from builds.models import Build, BuildEvent, BuildRule, LogArchive, Source, Step, Worker
+from builds.models import Build, BuildEvent, BuildRule, LogArchive, Review, Source, Step, Variable, Worker
 from builds.reading import sentence_of
 from lib.admin import ReadOnlyAdmin, ReadOnlyInline, link_to
 from lib.humanize import format_size
@@ -105,6 +105,31 @@ class BuildRuleAdmin(ReadOnlyAdmin):
     @admin.display(description="problems")
     def problems(self, row: BuildRule) -> str:
         return " ".join(problem.message for problem in check_rule(row.spec)) or "–"
+
+
+@admin.register(Variable)
+class VariableAdmin(ReadOnlyAdmin):
+    """Names and whose they are. Values are set on the repository's page and shown nowhere, here neither."""
+
+    list_display = ["name", "kind", "source_link", "rule", "updated_at", "updated_by"]
+    list_filter = ["kind"]
+    search_fields = ["name", "source__clone_url", "source__repository__name"]
+    list_select_related = ["source__repository__namespace", "rule"]
+    exclude = ["value"]
+
+    @admin.display(description="source")
+    def source_link(self, row: Variable) -> str:
+        return link_to(row.source, str(row.source.repository))
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    """What members were shown before they approved a fork's commit."""
+
+    list_display = ["build", "state", "commit", "asked_at", "made_at"]
+    list_filter = ["state"]
+    search_fields = ["commit", "build__repository__name"]
+    list_select_related = ["build__repository__namespace"]
 
 
 class StepInline(ReadOnlyInline):

@@ -15,6 +15,7 @@ from builds.core.rules import describe_rule
 from builds.models import Build, BuildRule, Source, Step, Worker
 from registry.models import Repository, Tag, TagMove
 from tests.factories import make_member, make_repository
+from tests.sample_questions import add_question, add_variables
 from webhooks.models import Delivery
 
 README = """# hello
@@ -71,6 +72,8 @@ def fill(admin: User) -> None:
     _superseded_and_cancelled(_repository("library/node"))
     _repository("acme/new-idea", description="Not linked yet", linked=False)
     _deliveries(Source.objects.get(repository=web))
+    add_variables(admin, main.source)
+    add_question(main, next_number(hello.pk), _commit())
     _tokens(admin)
 
 

@@ -10,7 +10,7 @@ from accounts.audit import record
 from accounts.tokens import create_token
 from builds.actions.runs import record_event
 from builds.core.states import State
-from builds.models import Build, LogArchive, LogFrame, Source, Step, Worker
+from builds.models import Build, LogArchive, LogFrame, Review, Source, Step, Variable, Worker
 from lib.admin import ReadOnlyAdmin
 from registry.models import Tag, TagMove
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
@@ -29,6 +29,8 @@ def everything(admin_client):
     create_token(make_user(), "laptop")
     record_event(build.pk, "queued")
     Step.objects.create(build=build, attempt=1, index=0, name="RUN true")
+    Variable.objects.create(source=source, kind="secret", name="TOKEN", value="hunter2-variable")
+    Review.objects.create(build=build, commit=build.commit)
     LogArchive.objects.create(build=build, attempt=1, object_name="x")
     Worker.objects.create(name="host-1", host="host", slots=2)
     Tag.objects.create(repository=repository, name="latest", digest="sha256:00")
@@ -81,6 +83,11 @@ def test_it_shows_no_secret(everything):
     page = everything.get(reverse("admin:builds_source_change", args=[source.pk])).content.decode()
     for secret in ("hunter2-token", "hunter2-key", source.webhook_secret):
         assert secret not in page
+
+
+def test_it_shows_no_value_of_a_variable(everything):
+    page = reverse("admin:builds_variable_change", args=[Variable.objects.get().pk])
+    assert b"hunter2" not in everything.get(page).content
 
 
 def test_frames_of_a_running_log_are_no_page():
