@@ -64,8 +64,7 @@ class RuleForm(ScheduleFields):
         max_length=20_000,
         required=False,
         widget=widgets.lines(2, placeholder="web/**"),
-        help_text="One glob a line, as in `.gitignore`: `/web/`, `*.py`; a later `!web/docs/` takes back. Empty: any"
-        " file. For pushes to branches and pull requests; tags, and what somebody asks for, always build.",
+        help_text="Empty: any file.",
     )
     paths_exclude = forms.CharField(
         label="These do not count",

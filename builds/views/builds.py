@@ -93,7 +93,9 @@ def _tags(found: Build) -> list[dict[str, Any]]:
         return [{"name": name, **_became(told.get(name))} for name in names]
     if found.tags:
         return [{"name": name, "moved": True, "sentence": ""} for name in found.tags]
-    return [{"name": tag["name"], "moved": None, "sentence": ""} for tag in found.plan.get("tags", [])]
+    # What waits for the build's number, say, is shown as its template until then.
+    planned = [tag["name"] for tag in found.plan.get("tags", [])] + found.plan.get("pending", [])
+    return [{"name": name, "moved": None, "sentence": ""} for name in planned]
 
 
 def _became(move: dict[str, Any] | None) -> dict[str, Any]:

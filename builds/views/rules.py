@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Role
-from builds.actions import RulesRefused, save_rules
+from builds.actions import RulesRefused, known_of, save_rules
 from builds.core.plan import PlannedTag, Verdict, evaluate, find_collisions
 from builds.core.refnames import name_problem
 from builds.core.rules import Ref, check_rules
@@ -128,7 +128,8 @@ def tester(source: Source | None, form: RulesForm, typed: str) -> dict[str, Any]
     specs = form.specs
     own = list(_typed_refs(typed))
     known = [ref for ref in _known_refs(source) if ref not in own]
-    tried = [Tried(ref, evaluate(ref, specs)) for ref in [*own, *known[:TRIED]]]
+    facts = known_of(source, specs, also=own)
+    tried = [Tried(ref, evaluate(ref, specs, known=facts)) for ref in [*own, *known[:TRIED]]]
     built = [one for one in tried if one.is_built or one.ref in own or one.remarks]
     rest = [one for one in tried if one not in built]
     warnings = [clash.message for clash in check_rules(specs)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.template import Context, Template
+from django.utils import timezone
 
 from builds.actions import lifecycle, retry_build
 from builds.actions.claim import claim_next
 from builds.core.states import State
-from builds.models import Build, BuildEvent, BuildRule
+from builds.models import Build, BuildEvent, BuildRule, Source
 from builds.pipeline.paths import base_of, is_filtered
 from builds.reading import sentence_of
 from tests.builds.pages import rule_form, words
@@ -202,3 +203,16 @@ def test_a_rule_edited_while_its_builds_wait_changes_nothing_for_them(repository
     BuildRule.objects.filter(pk=rule.pk).update(paths_include=[])
     build.refresh_from_db()
     assert is_filtered(build)
+
+
+def test_what_waits_for_the_publication_is_shown_as_its_template(repository, reader):
+    build = push(BuildRule.objects.get(), A, B, plan={"tags": [{"name": "main"}], "pending": ["nightly-{build}"]})
+    shown = words(reader.get(build.get_absolute_url()))
+    assert "nightly-{build} planned" in shown
+
+
+def test_the_tester_gives_latest_to_the_highest_version_alone(repository, writer):
+    Source.objects.update(probed_at=timezone.now(), refs=[{"type": "tag", "name": "v2.0.0", "commit": A}])
+    form = rule_form({"ref_type": "tag", "pattern": "/^v/", "tags": "{version}, {latest}"}, refs="tag v1.9.1")
+    shown = words(writer.post("/r/acme/web/rules/try", form))
+    assert "The tag {latest} is not made: v1.9.1 is not the highest: v2.0.0 is." in shown
