@@ -224,6 +224,7 @@ def test_it_clears_what_another_database_left_where_it_works(monkeypatch):
     folder = Path(settings.WORK_DIR, "7.1")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "left").touch()
+    monkeypatch.setattr(stages, "skip_unwatched", lambda *_, **__: None)
     monkeypatch.setattr(stages, "check_out", lambda job: pytest.fail(f"{list(job.work_dir.iterdir())}"))
     job = SimpleNamespace(work_dir=folder, build=None)
     with pytest.raises(pytest.fail.Exception, match=r"\[\]"):
