@@ -73,10 +73,7 @@ def _told(build: Build) -> str:
 def _asked(build: Build) -> str:
     number = build.pull_request.get("number", "")
     until = f" The question expires on {localtime(build.hold_until):%Y-%m-%d}." if build.hold_until else ""
-    return (
-        f"It waits for a member's approval: pull request #{number} comes from a fork, and nothing of it runs before "
-        f"somebody with the write role has looked at it.{until}"
-    )
+    return f"It waits for a member's approval, as pull request #{number} comes from a fork.{until}"
 
 
 def _given_up(build: Build) -> str:

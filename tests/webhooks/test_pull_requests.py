@@ -113,7 +113,7 @@ def test_no_worker_takes_what_nobody_approved_and_the_page_says_why_it_waits(sou
     send(source, payload())
     assert claim_next("worker") is None
     assert queue() == []
-    assert "waits for a member's approval: pull request #7 comes from a fork" in sentence_of(Build.objects.get())
+    assert "waits for a member's approval, as pull request #7 comes from a fork" in sentence_of(Build.objects.get())
 
 
 def test_the_outbox_tells_of_the_question_once(source):
