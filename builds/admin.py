@@ -13,7 +13,20 @@ from django.utils.html import format_html
 from accounts.models import User
 from builds.actions import cancel_build, request_probe, retry_build, trigger_builds
 from builds.core.rules import Ref, check_rule
-from builds.models import Build, BuildEvent, BuildRule, LogArchive, Review, Source, Step, Variable, Worker
+from builds.models import (
+    Build,
+    BuildEvent,
+    BuildRule,
+    CatchUp,
+    CatchUpLook,
+    LogArchive,
+    Review,
+    SkippedPush,
+    Source,
+    Step,
+    Variable,
+    Worker,
+)
 from builds.reading import sentence_of
 from lib.admin import ReadOnlyAdmin, ReadOnlyInline, link_to
 from lib.humanize import format_size
@@ -256,3 +269,27 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description="free disk", ordering="disk_free_bytes")
     def free(self, row: Worker) -> str:
         return format_size(row.disk_free_bytes)
+
+
+@admin.register(SkippedPush)
+class SkippedPushAdmin(ReadOnlyAdmin):
+    list_display = ["at", "source", "ref_type", "ref", "commit", "sentence"]
+    search_fields = ["ref", "commit", "source__repository__name"]
+    list_select_related = ["source"]
+
+
+@admin.register(CatchUp)
+class CatchUpAdmin(ReadOnlyAdmin):
+    list_display = ["at", "source", "choice", "decided_at", "decided_by"]
+    list_filter = ["choice", "decided_at"]
+    search_fields = ["source__repository__name", "source__clone_url"]
+    list_select_related = ["source"]
+
+
+@admin.register(CatchUpLook)
+class CatchUpLookAdmin(ReadOnlyAdmin):
+    list_display = ["source", "automatic", "looked_at", "next_look_at", "failures", "sentence"]
+    list_filter = ["automatic", "failures"]
+    search_fields = ["source__repository__name", "source__clone_url"]
+    list_select_related = ["source"]
+    exclude = ["seen", "suspects"]

@@ -22,7 +22,7 @@ from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
-from webhooks.api import router as deliveries
+from webhooks.api import deliveries, triggers
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ api.add_router("", builds.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", bases.router)
-api.add_router("", deliveries)
+api.add_router("", deliveries.router)
+api.add_router("", triggers.router)
 
 _STATUS: dict[Code, HTTPStatus] = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
 import structlog
 
-from lib.redact import strip_url_credentials
+from lib.redact import strip_trigger_secrets, strip_url_credentials
 
 
 def configure_structlog() -> None:
@@ -27,6 +28,13 @@ def configure_structlog() -> None:
     )
 
 
+class QuietFormatter(logging.Formatter):
+    """A line without the secrets that addresses hold: Django's own names the path of whatever was refused."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return strip_trigger_secrets(super().format(record))
+
+
 def _without_credentials(_logger: Any, _method: str, event: Any) -> Any:
     return {key: strip_url_credentials(value) if isinstance(value, str) else value for key, value in event.items()}
 
@@ -37,8 +45,15 @@ def logging_settings(*, debug: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
+        "formatters": {
+            "line": {"()": QuietFormatter, "fmt": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+        },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": sys.stderr}},
         "root": {"handlers": ["stderr"], "level": "DEBUG" if debug else "INFO"},
-        "loggers": {name: {"level": "WARNING"} for name in quiet},
+        "loggers": {
+            # Their own handlers do not know our form.
+            "django": {"handlers": [], "propagate": True},
+            "uvicorn.access": {"handlers": ["stderr"], "propagate": False},
+            **{name: {"level": "WARNING"} for name in quiet},
+        },
     }

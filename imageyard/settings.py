@@ -39,6 +39,7 @@ DRAIN_S = ENV.drain_s
 LOG_CAP_BYTES = ENV.log_cap_bytes
 MIN_FREE_BYTES = ENV.min_free_bytes
 MAX_ATTEMPTS = 3
+TRIGGER_CALLS_PER_MINUTE = 10
 TRUSTED_HOSTS = ENV.trusted_hosts
 LOCAL_GIT_ROOT = ENV.local_git_root
 ADMIN_TOKEN = ENV.admin_token

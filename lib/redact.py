@@ -223,6 +223,15 @@ def redact_text(text: str, secrets: Iterable[str]) -> str:
     return Redactor(secrets).text(text)
 
 
+# A trigger's address is its secret (`/hooks/trigger/<secret>`, and Docker Hub's form of it).
+_TRIGGER = re.compile(r"(/hooks/trigger/|/trigger/(?=[^/\s]+/call))[^/\s?#\"'<>]+")
+
+
+def strip_trigger_secrets(text: str) -> str:
+    """`text` with the secret end of every trigger's address masked."""
+    return _TRIGGER.sub(rf"\1{MASK}", text)
+
+
 _SCHEME = r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://"
 # Greedy up to the last @ before the path, so that an unescaped @ in a password takes nothing of it along. The second
 # form is a password with an unescaped slash; a number after the colon is a port, and then the @ belongs to the path.

@@ -10,11 +10,24 @@ from accounts.audit import record
 from accounts.tokens import create_token
 from builds.actions.runs import record_event
 from builds.core.states import State
-from builds.models import Build, LogArchive, LogFrame, Review, Source, Step, Variable, Worker
+from builds.models import (
+    Build,
+    CatchUp,
+    CatchUpLook,
+    LogArchive,
+    LogFrame,
+    Review,
+    SkippedPush,
+    Source,
+    Step,
+    Variable,
+    Worker,
+)
 from lib.admin import ReadOnlyAdmin
 from registry.models import Tag, TagMove
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
-from webhooks.models import Delivery
+from webhooks.actions.triggers import create_trigger
+from webhooks.models import Delivery, TriggerCall
 
 pytestmark = pytest.mark.django_db
 OURS = [m for m in admin.site._registry if m._meta.app_label in {"accounts", "registry", "builds", "webhooks"}]
@@ -36,6 +49,11 @@ def everything(admin_client):
     Tag.objects.create(repository=repository, name="latest", digest="sha256:00")
     TagMove.objects.create(repository=repository, tag="latest", to_digest="sha256:00")
     Delivery.objects.create(source=source, forge="github", status="built", sentence="1 rule: build #1 by `main`.")
+    token, _secret = create_trigger(make_user(), source, "nightly import")
+    TriggerCall.objects.create(token=token, status="built", code=201, sentence="1 rule: build #1 by `main`.")
+    SkippedPush.objects.create(source=source, ref_type="branch", ref="main", commit=build.commit, sentence="Skipped.")
+    CatchUp.objects.create(source=source)
+    CatchUpLook.objects.create(source=source)
     make_member(repository.namespace, "rita", 10)
     return admin_client
 

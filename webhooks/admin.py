@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from builds.models import Build
+from lib.admin import ReadOnlyAdmin, link_to
 from lib.refusal import Refused
 from webhooks.actions import replay_delivery
-from webhooks.models import LARGE, Delivery
+from webhooks.models import LARGE, Delivery, TriggerCall, TriggerToken
 from webhooks.views.shown import shown_body
 
 if TYPE_CHECKING:
@@ -96,3 +97,26 @@ class DeliveryAdmin(_ModelAdmin):
 
     def has_delete_permission(self, _request: HttpRequest, _delivery: Any = None) -> bool:
         return False
+
+
+@admin.register(TriggerToken)
+class TriggerTokenAdmin(ReadOnlyAdmin):
+    """Tokens are made and revoked on the repository's page, where their address is shown once."""
+
+    list_display = ("name", "prefix", "repository", "created_by", "created_at", "last_used_at", "revoked_at")
+    list_filter = ("revoked_at", "last_used_at")
+    search_fields = ("name", "prefix", "source__repository__name")
+    list_select_related = ("source__repository__namespace", "created_by")
+    exclude = ("sha256",)
+
+    @admin.display(description="repository")
+    def repository(self, token: TriggerToken) -> str:
+        return link_to(token.source.repository)
+
+
+@admin.register(TriggerCall)
+class TriggerCallAdmin(ReadOnlyAdmin):
+    list_display = ("at", "token", "status", "ref", "remote_address", "sentence")
+    list_filter = ("status", "at")
+    search_fields = ("token__name", "ref", "sentence", "remote_address")
+    list_select_related = ("token",)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import inbound, pages
+from webhooks.views import inbound, pages, trigger_door, triggers
 
 R = "r/<str:namespace>/<str:name>/deliveries"
+SETTINGS = "r/<str:namespace>/<str:name>/settings"
 
 urlpatterns: list[URLPattern] = [
     path("webhooks/<str:forge>/<str:source_id>", inbound.inbound, name="webhook"),
     path("webhooks/<str:forge>/<str:source_id>/", inbound.inbound),
+    path("hooks/trigger/<str:secret>", trigger_door.call, name="trigger"),
+    path("hooks/trigger/<str:secret>/", trigger_door.call),
+    # As Docker Hub's triggers were called.
+    path("api/build/v1/source/<str:source_id>/trigger/<str:secret>/call/", trigger_door.call),
+    path(f"{SETTINGS}/triggers", triggers.triggers, name="settings-triggers"),
+    path(f"{SETTINGS}/triggers/<uuid:token_id>/revoke", triggers.revoke, name="settings-trigger-revoke"),
     path(R, pages.deliveries, name="repository-deliveries"),
     path(f"{R}/<uuid:delivery_id>", pages.delivery, name="delivery"),
     path(f"{R}/<uuid:delivery_id>/replay", pages.replay, name="delivery-replay"),

@@ -60,6 +60,9 @@ _PRIORITY = {
 }
 
 
+_MACHINES = (Build.Cause.TRIGGER, Build.Cause.SCHEDULE)
+
+
 class NothingMatches(Refused):
     """No rule builds the ref. `verdicts` says of every rule why."""
 
@@ -94,6 +97,10 @@ def _request_one(
         Build.objects.filter(pk=known.pk, state=State.QUEUED, priority__gt=order.priority).update(
             priority=order.priority
         )
+        return known
+    # A machine that asks for the newest commit again before it was looked up: the build that waits will build it.
+    waiting = same.filter(state=State.QUEUED, attempt=0, commit="", cancel_requested_at=None)
+    if order.cause in _MACHINES and (known := waiting.first()):
         return known
     try:
         with transaction.atomic():
