@@ -105,6 +105,7 @@ class GitHubServer(Forge):
     def __init__(self, edition: str = "api.github.com") -> None:
         super().__init__()
         self.edition = edition
+        self.pinged: list[str] = []
         self.headers: dict[str, str] = {"X-OAuth-Scopes": "repo, admin:repo_hook"}
 
     def answer(self, asked: Asked) -> Reply:
@@ -161,6 +162,10 @@ class GitHubServer(Forge):
         gone = self.hooks.pop(operation.given["hook_id"], None)
         return Reply(204) if gone else Reply(404, {"message": "Not Found"})
 
+    def _ping(self, operation: github_api.Operation, _asked: Asked) -> Reply:
+        self.pinged.append(operation.given["hook_id"])
+        return Reply(204)
+
     def _keys(self, _operation: github_api.Operation, _asked: Asked) -> Reply:
         return Reply(200, list(self.keys.values()))
 
@@ -188,6 +193,7 @@ class GitHubServer(Forge):
         "post /repos/{owner}/{repo}/hooks": _add_hook,
         "patch /repos/{owner}/{repo}/hooks/{hook_id}": _mend_hook,
         "delete /repos/{owner}/{repo}/hooks/{hook_id}": _remove_hook,
+        "post /repos/{owner}/{repo}/hooks/{hook_id}/pings": _ping,
         "get /repos/{owner}/{repo}/keys": _keys,
         "post /repos/{owner}/{repo}/keys": _add_key,
         "post /repos/{owner}/{repo}/statuses/{sha}": _set_status,
@@ -407,20 +413,20 @@ def serving(forge: Forge) -> Iterator[Forge]:
             asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, json.loads(raw or b"null"))
             try:
                 reply = forge.reply(asked)
-            except Exception as error:  # told to the test, and to the client as a fault of the forge
+            except Exception as error:  # noqa: BLE001 — told to the test, and to the client as the forge's fault
                 forge.problems.append(f"{type(error).__name__}: {error}")
                 reply = Reply(500, {"message": "the stand-in failed"})
             body = b"" if reply.body is None else json.dumps(reply.body).encode()
             if isinstance(reply.body, bytes):
                 body = reply.body
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815 — the server's names
 
         def log_message(self, *_args: Any) -> None:
             pass

@@ -9,10 +9,13 @@ from lib.clock import database_now
 
 @shared_task(name="webhooks.tick")
 def tick() -> None:
-    """Every 10 s from beat: read what happened to builds."""
+    """Every 10 s from beat: read what happened to builds, and ring for what waits to be told or asked at forges."""
+    from webhooks.actions.forge_bells import ring_for_forges
     from webhooks.actions.outbox import read_build_events
 
-    read_build_events(database_now())
+    now = database_now()
+    read_build_events(now)
+    ring_for_forges(now)
 
 
 @shared_task(name="webhooks.read_build_events")
@@ -25,7 +28,45 @@ def read_build_events() -> None:
 
 @shared_task(name="webhooks.hourly")
 def hourly() -> None:
-    """What need not be done often: old events go."""
+    """What need not be done often: old rows go, and forges are asked whether they know what they should."""
     from webhooks.actions.outbox import forget_read_events
+    from webhooks.actions.statuses import forget_statuses, give_up_old
+    from webhooks.errands.reconcile import reconcile
 
-    forget_read_events(database_now())
+    now = database_now()
+    forget_read_events(now)
+    give_up_old(now)
+    forget_statuses(now)
+    reconcile(now)
+
+
+@shared_task(name="webhooks.send_statuses")
+def send_statuses() -> None:
+    """Tell forges how builds stand."""
+    from webhooks.errands.statuses import send_statuses as send
+
+    send(database_now())
+
+
+@shared_task(name="webhooks.check_connection")
+def check_connection(connection_id: int) -> None:
+    """Ask a forge whose token a connection has."""
+    from webhooks.errands.connections import check_connection as check
+
+    check(connection_id)
+
+
+@shared_task(name="webhooks.list_repositories")
+def list_repositories(connection_id: int) -> None:
+    """Ask a forge which repositories a connection sees."""
+    from webhooks.errands.connections import list_repositories as look
+
+    look(connection_id)
+
+
+@shared_task(name="webhooks.run_forge_errand")
+def run_forge_errand(link_id: int) -> None:
+    """Look at, install, mend or remove webhooks at the forge."""
+    from webhooks.errands.hooks import run_errand
+
+    run_errand(link_id)

@@ -12,7 +12,7 @@ StatusState = Literal["pending", "success", "failure", "error", "stopped", "skip
 FINAL_STATES = frozenset({"success", "failure", "error", "stopped", "skipped"})
 
 Kind = Literal["token", "scope", "limited", "missing", "refused", "moved", "fault", "unreachable", "address", "odd"]
-_FINAL_WORDS = frozenset({"missing", "refused", "address"})
+_FINAL = frozenset({"missing", "refused"})
 
 
 class ForgeError(Exception):
@@ -32,7 +32,7 @@ class ForgeError(Exception):
     @property
     def may_pass(self) -> bool:
         """Whether asking again later can help, by itself or once somebody mended the token."""
-        return self.kind not in _FINAL_WORDS
+        return self.kind not in _FINAL
 
     @property
     def concerns_all(self) -> bool:
@@ -162,6 +162,9 @@ class Forge(Protocol):
 
     def statuses(self, full_name: str, commit: str) -> list[Status]:
         """The newest status of every context of the commit."""
+
+    def as_read(self, state: StatusState) -> StatusState:
+        """What `statuses` gives for a state that was set: forges have fewer words than we."""
 
 
 def same_key(one: str, other: str) -> bool:

@@ -40,6 +40,7 @@ _READ: dict[str, StatusState] = {
     "FAILED": "failure",
     "STOPPED": "stopped",
 }
+_SAID_AS: dict[StatusState, StatusState] = {"error": "failure", "skipped": "success"}
 
 
 class Bitbucket:
@@ -111,6 +112,9 @@ class Bitbucket:
         path = f"/repositories/{in_path(full_name)}/commit/{in_path(commit)}/statuses"
         pages = self.api.pages(path, pagelen=_PAGE)
         return [_status(row) for page in pages for row in rows_of(page, "values")]
+
+    def as_read(self, state: StatusState) -> StatusState:
+        return _SAID_AS.get(state, state)
 
 
 def status_key(context: str) -> str:

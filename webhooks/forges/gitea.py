@@ -22,6 +22,7 @@ _STATES: dict[StatusState, str] = {
 }
 # A new commit in a pull request is an event of its own, and `pull_request` alone would leave it out.
 _PULL_REQUESTS = ("pull_request", "pull_request_sync")
+_SAID_AS: dict[StatusState, StatusState] = {"stopped": "error", "skipped": "success"}
 
 
 class Gitea:
@@ -91,6 +92,9 @@ class Gitea:
                 status = _status(row)
                 newest.setdefault(status.context, status)
         return list(newest.values())
+
+    def as_read(self, state: StatusState) -> StatusState:
+        return _SAID_AS.get(state, state)
 
 
 def _repository(row: dict[str, Any]) -> RemoteRepository:

@@ -33,6 +33,7 @@ _STATES: dict[StatusState, str] = {
     "skipped": "success",
 }
 _PAGE = 100
+_SAID_AS: dict[StatusState, StatusState] = {"stopped": "error", "skipped": "success"}
 
 
 class GitHub:
@@ -99,7 +100,11 @@ class GitHub:
         return _hook(self.api.post(f"/repos/{in_path(full_name)}/hooks", body))
 
     def mend_hook(self, full_name: str, hook_id: str, wish: HookWish) -> Hook:
-        return _hook(self.api.patch(f"/repos/{in_path(full_name)}/hooks/{in_path(hook_id)}", _hook_body(wish)))
+        path = f"/repos/{in_path(full_name)}/hooks/{in_path(hook_id)}"
+        mended = _hook(self.api.patch(path, _hook_body(wish)))
+        # GitHub pings a new webhook by itself; this one shows at once, here and there, whether it works now.
+        self.api.ask("POST", f"{path}/pings")
+        return mended
 
     def remove_hook(self, full_name: str, hook_id: str) -> None:
         self.api.delete(f"/repos/{in_path(full_name)}/hooks/{in_path(hook_id)}")
@@ -130,6 +135,9 @@ class GitHub:
                 status = _status(row)
                 newest.setdefault(status.context.lower(), status)
         return list(newest.values())
+
+    def as_read(self, state: StatusState) -> StatusState:
+        return _SAID_AS.get(state, state)
 
 
 def _missing(scopes: tuple[str, ...]) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ _READ: dict[str, StatusState] = {
     "canceled": "stopped",
     "skipped": "skipped",
 }
+_SAID_AS: dict[StatusState, StatusState] = {"error": "failure", "skipped": "success"}
 
 
 class GitLab:
@@ -132,6 +133,9 @@ class GitLab:
                 status = _status(row)
                 newest.setdefault(status.context, status)
         return list(newest.values())
+
+    def as_read(self, state: StatusState) -> StatusState:
+        return _SAID_AS.get(state, state)
 
 
 def _quoted(full_name: str) -> str:
