@@ -21,7 +21,9 @@ def known_of(source: Source | None, rules: Sequence[RuleSpec], also: Iterable[Re
         return NOTHING_KNOWN
     seen = [row["name"] for row in source.refs if row.get("type") == BuildRule.RefType.TAG]
     tried = [ref.name for ref in also if ref.type == "tag"]
-    return Known(tags=tuple(dict.fromkeys((*seen, *tags_pushed_since(source, source.probed_at), *tried))))
+    # After a look that failed, nobody knows when the one was that found these.
+    since = source.probed_at if source.probe_state != "failed" else None
+    return Known(tags=tuple(dict.fromkeys((*seen, *tags_pushed_since(source, since), *tried))))
 
 
 def wants_tags(rules: Iterable[RuleSpec]) -> bool:
@@ -29,7 +31,8 @@ def wants_tags(rules: Iterable[RuleSpec]) -> bool:
     return any("{latest}" in template.replace(" ", "") for rule in rules for template in rule.tags)
 
 
-def tags_pushed_since(source: Source, moment: datetime) -> list[str]:
-    """Tags that a build was asked for after `moment`: a look at the forge before it may have missed them."""
-    builds = Build.objects.filter(source=source, ref_type=BuildRule.RefType.TAG, queued_at__gte=moment)
+def tags_pushed_since(source: Source, moment: datetime | None) -> list[str]:
+    """Tags that a build was asked for after `moment`, or ever: a look at the forge before it may have missed them."""
+    builds = Build.objects.filter(source=source, ref_type=BuildRule.RefType.TAG)
+    builds = builds if moment is None else builds.filter(queued_at__gte=moment)
     return list(builds.order_by().values_list("ref", flat=True).distinct())

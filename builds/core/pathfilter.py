@@ -112,7 +112,7 @@ def judge_paths(include: Sequence[str], exclude: Sequence[str], changes: Changes
     have saved, watches everything: building too much is seen, building too little is not.
     """
     try:
-        watched = [changed.path for changed in changes.paths if _counts(changed, tuple(include), tuple(exclude))]
+        watched = [_shown(each.path) for each in changes.paths if _counts(each, tuple(include), tuple(exclude))]
     except (ValueError, re.error):
         return PathVerdict(True, "Built: the rule's path filters cannot be read, so every change counts.")
     between = _between(changes)
@@ -124,9 +124,14 @@ def judge_paths(include: Sequence[str], exclude: Sequence[str], changes: Changes
     count = len(changes.paths)
     if not count:
         return PathVerdict(False, f"Skipped: no file changed {between}.")
-    first = quoted(_CONTROL.sub("\ufffd", changes.paths[0].path))
+    first = quoted(_shown(changes.paths[0].path))
     what = f"{count:,} files, first {first}" if count > 1 else f"1 file, {first}"
     return PathVerdict(False, f"Skipped: nothing that this rule watches changed {between}: {what}.")
+
+
+def _shown(path: str) -> str:
+    """A path without what could break out of a line of text."""
+    return _CONTROL.sub("\ufffd", path)
 
 
 def _between(changes: Changes) -> str:
@@ -135,7 +140,7 @@ def _between(changes: Changes) -> str:
 
 
 def _counts(changed: ChangedPath, include: tuple[str, ...], exclude: tuple[str, ...]) -> bool:
-    path = _CONTROL.sub("\ufffd", changed.path)  # a line break in a name would end a match too early
+    path = _shown(changed.path)  # a line break in a name would end a match too early
     if exclude and read_globs(exclude).match_file(path):
         return False
     if not include or read_globs(include).match_file(path):

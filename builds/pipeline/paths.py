@@ -13,7 +13,7 @@ from builds.core.pathfilter import Changes, judge_paths
 from builds.core.states import ACTIVE, State
 from builds.engine.gitdiff import NoBase, net_changes
 from builds.models import Build, BuildRule
-from builds.pipeline.checkout import mirror_of, remote_of
+from builds.pipeline.checkout import mirror_for, remote_of
 from builds.pipeline.job import Job
 
 DIFF_TIMEOUT_S = 300.0
@@ -74,7 +74,7 @@ def _changes(job: Job, say: Any) -> Changes | NoBase:
     of_pull_request = _of_pull_request(build)
     return net_changes(
         remote_of(build.source),
-        mirror=mirror_of(build.source),
+        mirror=mirror_for(build),
         ref="" if of_pull_request else f"refs/heads/{build.ref}",
         commit=build.commit,
         base="" if of_pull_request else base_of(build),
@@ -94,7 +94,9 @@ def base_of(build: Build) -> str:
     earlier = Build.objects.filter(
         rule=build.rule_id, ref_type=build.ref_type, ref=build.ref, cause__in=_FILTERED, number__lt=build.number
     )
-    columns = earlier.order_by("-number").only("before", "state", "error_kind", "plan")[:_LOOKED_BACK]
+    columns = earlier.order_by("-number").only("before", "state", "error_kind", "plan", "cancel_requested_at")[
+        :_LOOKED_BACK
+    ]
     return _oldest_base(build.before, columns.iterator(chunk_size=20)) if build.rule_id else build.before
 
 
@@ -105,7 +107,9 @@ def _oldest_base(before: str, earlier: Iterable[Build]) -> str:
         state = State(build.state)
         if state is State.SUCCEEDED or (state is State.FAILED and build.error_kind == ErrorKind.USER):
             break  # to build it again with the same files would end the same
-        # One that still runs will be carried out; one that was skipped for its paths had nothing to carry out.
-        if state not in ACTIVE and build.plan.get("changes", {}).get("builds", True):
+        # One that waits or runs will be carried out, unless it was told to stop and has not yet.
+        is_coming = state in ACTIVE and build.cancel_requested_at is None
+        # One that was skipped for its paths had nothing to carry out.
+        if not is_coming and build.plan.get("changes", {}).get("builds", True):
             base = build.before
     return base

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.template import Context, Template
 from django.utils import timezone
 
-from builds.actions import lifecycle, retry_build
+from builds.actions import known_of, lifecycle, retry_build
 from builds.actions.claim import claim_next
+from builds.core.rules import RuleSpec
 from builds.core.states import State
 from builds.models import Build, BuildEvent, BuildRule, Source
 from builds.pipeline.paths import base_of, is_filtered
@@ -35,6 +38,7 @@ NEVER_BUILT = [
     ("failed", {"error_kind": "platform"}),
     ("failed", {"error_kind": "registry"}),
     ("failed", {"error_kind": "source"}),
+    ("building", {"cancel_requested_at": timezone.now()}),  # told to stop, and has not yet
 ]
 
 
@@ -209,6 +213,20 @@ def test_what_waits_for_the_publication_is_shown_as_its_template(repository, rea
     build = push(BuildRule.objects.get(), A, B, plan={"tags": [{"name": "main"}], "pending": ["nightly-{build}"]})
     shown = words(reader.get(build.get_absolute_url()))
     assert "nightly-{build} planned" in shown
+
+
+def test_a_tag_that_was_pushed_since_the_last_look_counts(repository):
+    source = Source.objects.get()
+    rule = RuleSpec(None, "tag", "/^v/", ("{latest}",))
+    assert known_of(source, [rule]).tags is None
+    looked = timezone.now()
+    make_build(make_rule(source, ref_type="tag"), ref="v3.0.0", queued_at=looked + timedelta(seconds=1))
+    make_build(make_rule(source, ref_type="tag"), ref="v9.9.9", queued_at=looked - timedelta(days=1))  # deleted since
+    Source.objects.update(probed_at=looked, probe_state="good", refs=[{"type": "tag", "name": "v2.0.0", "commit": A}])
+    source.refresh_from_db()
+    assert known_of(source, [rule]).tags == ("v2.0.0", "v3.0.0")
+    source.probe_state = "failed"
+    assert set(known_of(source, [rule]).tags) == {"v2.0.0", "v3.0.0", "v9.9.9"}
 
 
 def test_the_tester_gives_latest_to_the_highest_version_alone(repository, writer):

@@ -72,6 +72,11 @@ def test_it_says_why_nothing_is_built(paths, since, words):
     assert verdict.sentence == f"Skipped: nothing that this rule watches changed {words}"
 
 
+def test_a_name_cannot_break_out_of_its_line():
+    assert "\n" not in judge(["web"], [], "web/a\n\x1b[31mb").sentence
+    assert judge(["web"], [], "web/a\nb").matched == ("web/a\ufffdb",)
+
+
 def test_it_skips_a_push_that_changed_no_file():
     assert judge(["web/**"], []).sentence == "Skipped: no file changed between a1b2c3d and e4f5a6b."
 
