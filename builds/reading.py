@@ -103,7 +103,7 @@ def _stopping(build: Build) -> str:
 
 def _succeeded(build: Build) -> str:
     if not build.is_pushed:
-        return "It builds. The image was not pushed, since it is of a pull request from a fork."
+        return "It builds. The image was not pushed, since nobody of this repository has taken its code over yet."
     put = [tag for tag in build.tags if tag != build.build_tag]
     named = ", ".join(f"`{tag}`" for tag in put)
     stayed = [move["sentence"] for move in build.moves if not move["moved"]]

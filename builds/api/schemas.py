@@ -162,6 +162,8 @@ class BuildOut(Schema):
     commit_message: str
     commit_author: str
     rule_id: int | None
+    pull_request: dict[str, Any] | None = Field(None, description="{number, title, url, author, fork, …}")
+    hold: str = Field("", description="`approval`: it waits until a member approves its commit.")
     tags: list[str]
     build_tag: str
     moves: list[dict[str, Any]]

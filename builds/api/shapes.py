@@ -121,6 +121,8 @@ def _build_out(build: Build, sentence: str, steps: list[Step]) -> dict[str, Any]
         "commit_message": build.commit_message,
         "commit_author": build.commit_author,
         "rule_id": build.rule_id,
+        "pull_request": build.pull_request or None,
+        "hold": build.hold,
         "tags": [tag for tag in put if tag != build.build_tag],
         "build_tag": build.build_tag,
         "moves": build.moves,

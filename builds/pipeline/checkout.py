@@ -45,6 +45,16 @@ def ref_of_pull_request(build: Build) -> str:
     return git_ref(build.source.forge, build.source.clone_url, pull_request)
 
 
+def mirror_for(build: Build) -> Path:
+    """The mirror that a build reads: what strangers propose has one of its own.
+
+    Beside the source's objects theirs could stand for a commit that is asked for by its first digits.
+    """
+    assert build.source is not None
+    own = mirror_of(build.source)
+    return own.with_name(f"{own.name}.pulls") if build.untrusted else own
+
+
 def check_out(job: Job) -> Checkout:
     """The work tree of the build's commit below the job's folder. Raises BuildError with Git's reason in words."""
     build = job.build
@@ -61,7 +71,7 @@ def check_out(job: Job) -> Checkout:
             ref_type=build.ref_type,  # type: ignore[arg-type]  # choices are exactly RefType
             ref=build.ref,
             commit=build.commit or None,
-            mirror=mirror_of(source),
+            mirror=mirror_for(build),
             tree=job.work_dir / "tree",
             submodules=source.submodules,
             keep_git_dir=source.keeps_git_dir,

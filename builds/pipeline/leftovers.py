@@ -35,11 +35,12 @@ def remove_leftovers() -> int:
 
 
 def remove_mirrors() -> int:
-    """Remove the mirrors of sources that are no more, with those of their submodules; gives how many."""
+    """Remove the mirrors of sources that are no more, those of submodules and pull requests too; gives how many."""
     mirrors: dict[UUID, Path] = {}
-    for path in Path(settings.MIRRORS_DIR).glob("*.git"):
+    for path in Path(settings.MIRRORS_DIR).glob("*.git*"):
+        name = path.name.partition(".")[0]
         with suppress(ValueError):
-            mirrors[UUID(path.stem)] = path
+            mirrors[UUID(name)] = path.with_name(f"{name}.git")
     there = set(Source.objects.filter(pk__in=mirrors).values_list("pk", flat=True)) if mirrors else set()
     gone = [path for key, path in mirrors.items() if key not in there]
     for path in gone:

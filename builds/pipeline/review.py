@@ -13,7 +13,7 @@ from builds.core.states import State
 from builds.engine.difference import Difference, difference
 from builds.engine.stopflag import StopFlag
 from builds.models import Build, Review
-from builds.pipeline.checkout import mirror_of, ref_of_pull_request, remote_of
+from builds.pipeline.checkout import mirror_for, ref_of_pull_request, remote_of
 from lib.humanize import plural
 from lib.storable import storable
 
@@ -45,7 +45,7 @@ def _look(build: Build) -> None:
     base_ref = pull_request.base_ref if pull_request else build.ref
     found = difference(
         remote_of(source),
-        mirror=mirror_of(source),
+        mirror=mirror_for(build),
         git_ref=ref_of_pull_request(build),
         commit=build.commit,
         base_ref=base_ref,

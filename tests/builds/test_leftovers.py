@@ -39,7 +39,8 @@ def test_it_removes_the_mirror_of_a_source_that_was_removed(settings, tmp_path: 
     for folder in (*kept, tmp_path / f"{gone}.git", tmp_path / f"{gone}.git.submodules"):
         (folder / "objects").mkdir(parents=True)
     (tmp_path / f"{gone}.git.lock").touch()
-    assert remove_mirrors() == 1
+    (tmp_path / "0f9619ff-8b86-4d01-b42d-00cf4fc964ff.git.pulls").mkdir()  # only pull requests were built here
+    assert remove_mirrors() == 2
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     assert remove_mirrors() == 0
 
