@@ -81,6 +81,12 @@ def state_pill(build: Build) -> dict[str, str]:
     }
 
 
+@register.inclusion_tag("partials/state_pill.html")
+def skipped_pill() -> dict[str, str]:
+    """`{% skipped_pill %}`: of a push that made no build, as its message asked for none."""
+    return dict(_SKIPPED)
+
+
 @register.simple_tag
 def ago(at: datetime | None) -> SafeString:
     """`{% ago build.queued_at %}`: relative, with the absolute time in the title; kept fresh by ago.js."""

@@ -14,10 +14,13 @@ from builds.core.states import ACTIVE, State
 from builds.models import Build
 from builds.reading import sentences_of
 from builds.views.lookup import access_to, find_repository, find_source
+from builds.views.skipped import STATE as SKIPPED
+from builds.views.skipped import newest_skip, rows_with_skips
 from registry.models import Repository, Tag
 
 PAGE = 30
 TAGS_SHOWN = 6
+_ENDED = tuple(s.value for s in State if s not in ACTIVE)
 
 
 @require_safe
@@ -45,7 +48,8 @@ def _tags_and_builds(repository: Repository) -> dict[str, Any]:
     for build in (*makers.values(), *([last] if last else [])):
         build.repository = repository
     rows = [(tag, makers.get(tag.build_number or 0)) for tag in tags]
-    return {"tag_rows": rows, "last": last, "sentence": sentences_of([last])[last.pk] if last else ""}
+    skip = newest_skip(repository, last)
+    return {"tag_rows": rows, "last": last, "skip": skip, "sentence": sentences_of([last])[last.pk] if last else ""}
 
 
 @require_safe
@@ -64,11 +68,21 @@ def builds(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     context = {
         "repository": repository,
         "tab": "builds",
-        "rows": [(build, sentences[build.pk]) for build in shown],
+        "rows": rows_with_skips(
+            request,
+            repository,
+            [(build, sentences[build.pk]) for build in shown],
+            before=before,
+            has_older=len(found) > PAGE,
+        ),
         "older": shown[-1].number if len(found) > PAGE else None,
         "is_first_page": not before,
         "is_filtered": is_filtered,
-        "states": [("active", "under way"), *((s.value, s.value) for s in State if s not in ACTIVE)],
+        "states": [
+            ("active", "under way"),
+            *((s.value, s.value) for s in State if s not in ACTIVE),
+            (SKIPPED, SKIPPED),
+        ],
     }
     part = request.GET.get("part") == "rows"
     return render(request, "builds/_build_rows.html" if part else "builds/repository_builds.html", context)
@@ -81,6 +95,8 @@ def _filtered(request: HttpRequest, repository: Repository) -> tuple[Any, bool]:
         rows = rows.filter(state__in=ACTIVE)
     elif state in {s.value for s in State}:
         rows = rows.filter(state=state)
+    elif state == SKIPPED:
+        rows = rows.exclude(skip_reason="")
     if ref:
         rows = rows.filter(ref__icontains=ref)
     return rows.defer("plan", "base_images", "warnings", "publication"), bool(state or ref)

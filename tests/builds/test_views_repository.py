@@ -113,7 +113,7 @@ def test_it_filters_builds(reader, repository, query, numbers):
     ended(ref="feature/x", state="failed")
     ended(ref="main", state="building", finished_at=None)
     answer = reader.get("/r/acme/web/builds", query)
-    assert [build.number for build, _ in answer.context["rows"]] == numbers
+    assert [build.number for build, *_ in answer.context["rows"]] == numbers
 
 
 def test_it_pages_through_builds_by_number(reader):
@@ -121,7 +121,7 @@ def test_it_pages_through_builds_by_number(reader):
     first = reader.get("/r/acme/web/builds")
     assert len(first.context["rows"]) == 30
     rest = reader.get("/r/acme/web/builds", {"before": first.context["older"]})
-    assert [build.number for build, _ in rest.context["rows"]] == [5, 4, 3, 2, 1]
+    assert [build.number for build, *_ in rest.context["rows"]] == [5, 4, 3, 2, 1]
 
 
 def test_it_says_what_to_do_when_nothing_was_built(owner):

@@ -22,6 +22,7 @@ from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_head
 from webhooks.actions.news import tell_pages
 from webhooks.actions.pull_requests import describe_pull_request, take_pull_request
 from webhooks.actions.refuse import record_refusal
+from webhooks.actions.skipped import note_skipped_pushes
 from webhooks.actions.statuses import want_for_skipped
 from webhooks.models import Delivery, pack_body
 from webhooks.providers import PROVIDERS, Event, FormatError, ManyPushes, Provider, PullRequestEvent, PushEvent
@@ -174,6 +175,7 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
     elif decision.status == Delivery.Status.BUILT:
         add_builds(delivery, source, event, decision, pushed_order(delivery))
     if Delivery.Status.SKIPPED in (decision.status, *(part.status for part in decision.parts)):
+        note_skipped_pushes(delivery, source, event, decision)
         want_for_skipped(delivery, source, event)
     tell_pages(source)
 

@@ -41,7 +41,7 @@ def add_builds(delivery: Delivery, source: Source, event: Event, decision: Decis
     """Make the builds of a decision, and name them in the delivery's row; inside the caller's transaction."""
     ids: list[int] = []
     sentences: list[str] = []
-    for position, (change, part) in enumerate(_parts(event, decision)):
+    for position, (change, part) in enumerate(parts_of(event, decision)):
         sentence, builds = part.sentence, list[Build]()
         if isinstance(change, PushEvent) and part.status == Status.BUILT:
             builds = request_builds(source, change.ref, change.commit, part.verdicts, order_of_push(change))
@@ -58,7 +58,8 @@ def add_builds(delivery: Delivery, source: Source, event: Event, decision: Decis
     delivery.save(update_fields=["build_ids", "sentence", "changes"])
 
 
-def _parts(event: Event, decision: Decision) -> Iterator[tuple[PushEvent | Ignored, Decision]]:
+def parts_of(event: Event, decision: Decision) -> Iterator[tuple[PushEvent | Ignored, Decision]]:
+    """Each ref of a push with what was decided of it."""
     if isinstance(event, ManyPushes):
         yield from zip(event.changes, decision.parts, strict=True)
     elif isinstance(event, PushEvent):
