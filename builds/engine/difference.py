@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from builds.core.gitfailure import source_error
+from builds.core.refnames import quoted
 from builds.engine.git import open_git
 from builds.engine.gitcommand import GitFailed, GuardedGit
 from builds.engine.gitenv import Remote
-from builds.engine.mirror import Mirror
+from builds.engine.mirror import Mirror, RefMissing
 from builds.engine.process import StopFlag
 
 
@@ -44,7 +46,10 @@ def difference(
         store = Mirror(mirror.absolute(), git)
         with store.locked() as lock:
             head = store.repairing(lock, lambda: store.obtain(ref=git_ref or None, commit=commit)).commit
-            base = store.obtain(ref=f"refs/heads/{base_ref}", commit=None).commit
+            try:
+                base = store.obtain(ref=f"refs/heads/{base_ref}", commit=None).commit
+            except RefMissing as error:
+                raise source_error(f"The branch {quoted(base_ref)} that it is to go into is not there.") from error
             lock.shared()
             return _compare(git, store.path, base, head, choose)
 
