@@ -23,6 +23,7 @@ from lib.queue import enqueue
 from lib.refusal import Refused
 
 BY_ITSELF = "Imageyard"
+_HASH = 40
 
 
 def set_pull_requests(actor: User, source: Source, policy: str) -> None:
@@ -44,12 +45,23 @@ def request_pull_request(
     """
     # The source's row: two deliveries of one push may come at the same moment.
     Source.objects.select_for_update().filter(pk=source.pk).first()
+    commit = _whole(source, pull_request.number, commit)
     builds = request_builds(source, pull_request.ref, commit, verdicts, order)
     rows = _of(source, pull_request.number).exclude(commit=commit)
     by = builds[0] if builds else None
     for build in rows.exclude(pk__in=[build.pk for build in builds]):
         _end(build, f"{pull_request.name.capitalize()} has a newer commit.", superseded_by=by)
     return builds
+
+
+def _whole(source: Source, number: int, commit: str) -> str:
+    """The whole hash of a commit that a forge names by its first digits, where a build has learnt it."""
+    if len(commit) >= _HASH:
+        return commit
+    known = Build.objects.filter(
+        repository=source.repository, pull_request__number=number, commit__startswith=commit
+    ).order_by("-pk")
+    return known.values_list("commit", flat=True).first() or commit
 
 
 def close_pull_request(source: Source, number: int) -> int:

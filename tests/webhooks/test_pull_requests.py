@@ -6,17 +6,21 @@ import copy
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from builds.actions.claim import claim_next
-from builds.actions.pull_requests import approve_build, decline_build, expire_questions
-from builds.actions.request import retry_build
+from builds.actions.pull_requests import approve_build, decline_build, expire_questions, request_pull_request
+from builds.actions.request import Order, retry_build
+from builds.core.pull_requests import PullRequest, judge
 from builds.models import Build, BuildEvent, Review, Source
 from lib.refusal import Refused
 from tests.factories import make_rule, make_source, make_user
 from tests.webhooks.sending import COMMIT, post
 from webhooks.actions import replay_delivery
+from webhooks.actions.decide import decide
 from webhooks.models import Delivery
+from webhooks.providers import PullRequestEvent
 
 NEWER = "b" * 40
 pytestmark = pytest.mark.django_db
@@ -150,6 +154,28 @@ def test_two_pull_requests_with_one_head_are_two_builds(source):
     send(source, payload(7))
     send(source, payload(8))
     assert [build.pull_request["number"] for build in Build.objects.order_by("pk")] == [7, 8]
+
+
+def decided(source: Source, **fields) -> tuple[str, str]:
+    known = {"number": 7, "action": "synchronized", "head_ref": "x", "base_ref": "main", "is_fork": False}
+    decision = decide(source, PullRequestEvent(**{**known, **fields}), "Bitbucket")
+    return decision.status, decision.sentence
+
+
+def test_w15_a_fork_s_commit_by_its_first_digits_is_not_asked_about(source):
+    assert decided(source, head_commit=COMMIT[:12])[0] == "built"
+    status, sentence = decided(source, head_commit=COMMIT[:12], is_fork=True)
+    assert status == "ignored" and "by 12 digits only" in sentence
+
+
+def test_first_digits_of_a_commit_that_is_being_built_make_no_second_build(source):
+    send(source, payload(fork=False))
+    known = PullRequest(number=7, fork=False, base_ref="main")
+    verdicts = judge(known, [rule.spec for rule in source.rules.all()], commit=COMMIT[:12])
+    order = Order(cause=Build.Cause.PULL_REQUEST, pull_request=known)
+    with transaction.atomic():
+        request_pull_request(source, known, COMMIT[:12], verdicts, order)
+    assert [(build.commit, build.state) for build in Build.objects.all()] == [(COMMIT, "queued")]
 
 
 def test_a_new_push_supersedes_the_old_question_and_asks_again(source):

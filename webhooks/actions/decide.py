@@ -96,12 +96,17 @@ def _decide_pull_request(source: Source, event: PullRequestEvent) -> Decision:
         return Decision(Status.IGNORED, problem)
     if not event.head_commit or name_problem(event.base_ref) or not 0 < event.number < _MOST_NUMBER:
         return Decision(Status.IGNORED, f"Ignored: {what} names no commit, or no branch that Git would allow.")
+    if event.is_fork and len(event.head_commit) not in _WHOLE:
+        digits = len(event.head_commit)
+        sentence = f"names its commit by {digits} digits only, and an approval is for one whole commit"
+        return Decision(Status.IGNORED, f"Ignored: {what} comes from a fork and {sentence}.")
     verdicts = judge(pull_request, rules_of(source), commit=event.head_commit)
     status = Status.BUILT if any(verdict.builds for verdict in verdicts) else Status.NOTHING
     return Decision(status, pull_request_sentence(pull_request, verdicts), verdicts)
 
 
 _MOST_NUMBER = 2**31
+_WHOLE = (40, 64)
 
 
 def pull_request_of(event: PullRequestEvent) -> PullRequest:
