@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from builds.live.herald import Herald
 from builds.logs.stream import Event, publish, shared_client
 from builds.models import Build
 
@@ -55,20 +55,24 @@ def announce(build_id: int, kind: str, payload: Mapping[str, Any]) -> None:
 
 
 def wake(*topics: str) -> None:
-    """Tell open pages that what they show of these topics has changed. Never raises."""
+    """Tell open pages that what they show of these topics has changed, soon. Never raises, and never waits."""
+    if _breaker.is_open:
+        herald.tell(topics)
+
+
+async def _send(topics: list[str]) -> None:
     layer = get_channel_layer()
     if layer is None or not _breaker.is_open:
         return
-
-    async def send() -> None:
+    try:
         async with asyncio.timeout(TIMEOUT_S):
             for topic in topics:
                 await layer.group_send(group_of(topic), {"type": "page.changed", "topic": topic})
-
-    try:
-        async_to_sync(send)()
     except (RedisError, OSError, TimeoutError) as error:
         _breaker.trip(error)
+
+
+herald = Herald(_send)
 
 
 def group_of(topic: str) -> str:
