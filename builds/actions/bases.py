@@ -26,11 +26,13 @@ from builds.core.states import ACTIVE, State
 from builds.models import BaseImage, BaseUse, Build, Rebuild, Source
 from lib.clock import database_now
 from lib.queue import enqueue
-from registry.models import Tag
+from registry.models import Registry, Tag
 
 MOST_UNDER_WAY = 10
 MOST_IN_CHAIN = 20
 CHECKS_AT_ONCE = 50
+# What people push by hand to the registry beside us; what builds push is known at once.
+OWN_CHECK_S = 60
 # A registry that does not answer is asked less and less often; one that says when is believed up to a day.
 _MOST_BACKOFF = timedelta(hours=6)
 _SENTENCE = 500
@@ -71,7 +73,7 @@ def _base(name: BaseName, digest: str) -> BaseImage:
         name=name.full,
         defaults={
             "host": name.host, "path": name.path, "tag": name.tag, "digest": digest,
-            "next_check_at": database_now() + _until_next_check(),
+            "next_check_at": database_now() + _until_next_check(name.host),
         },
     )  # fmt: skip
     return base
@@ -102,7 +104,7 @@ def note_digest(base: BaseImage, digest: str, *, chain: list[list[object]] | Non
     now = database_now()
     with transaction.atomic():
         seen = BaseImage.objects.filter(pk=base.pk, digest=base.digest)
-        fields = {"checked_at": now, "failures": 0, "sentence": "", "next_check_at": now + _until_next_check()}
+        fields = {"checked_at": now, "failures": 0, "sentence": "", "next_check_at": now + _until_next_check(base.host)}
         if digest == base.digest:
             seen.update(**fields)
             return False
@@ -116,7 +118,7 @@ def note_digest(base: BaseImage, digest: str, *, chain: list[list[object]] | Non
 
 def note_absence(base: BaseImage, sentence: str, *, retry_after_s: float | None = None) -> None:
     """A check that got no digest. The next one comes later each time, or when the registry says."""
-    wait = _until_next_check() * 2 ** min(base.failures, 8)
+    wait = _until_next_check(base.host) * 2 ** min(base.failures, 8)
     wait = min(wait, _MOST_BACKOFF) * random.uniform(0.8, 1.2)  # noqa: S311 — spreads load
     if retry_after_s is not None:
         wait = max(timedelta(seconds=min(retry_after_s, 86400)), wait)
@@ -143,9 +145,12 @@ def due_bases(now: datetime) -> list[BaseImage]:
     return taken
 
 
-def _until_next_check() -> timedelta:
-    """Spread, so that a thousand bases are not asked for in the same second."""
-    return timedelta(seconds=settings.BASE_CHECK_S * random.uniform(0.8, 1.2))  # noqa: S311 — spreads load
+def _until_next_check(host: str) -> timedelta:
+    """Spread, so that a thousand bases are not asked for in the same second. Our own registry is asked every minute."""
+    seconds = settings.BASE_CHECK_S
+    if Registry.objects.filter(host=host, is_default=True).exists():
+        seconds = min(seconds, OWN_CHECK_S)
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 — spreads load
 
 
 def _uses_to_build(base: BaseImage, digest: str) -> list[BaseUse]:
