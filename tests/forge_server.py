@@ -321,6 +321,8 @@ class GitLabServer(_Plain):
         if not rest:
             return Reply(200, self.repository())
         if rest.startswith("/hooks"):
+            if method == "PUT":  # one that is saved is switched on again
+                self.hooks.get(rest.removeprefix("/hooks/"), {}).pop("alert_status", None)
             return self.rows(self.hooks, method, rest.removeprefix("/hooks"), asked.body)
         if rest.startswith("/deploy_keys"):
             return self.rows(self.keys, method, rest.removeprefix("/deploy_keys"), asked.body)
@@ -416,9 +418,8 @@ def serving(forge: Forge) -> Iterator[Forge]:
             except Exception as error:  # noqa: BLE001 — told to the test, and to the client as the forge's fault
                 forge.problems.append(f"{type(error).__name__}: {error}")
                 reply = Reply(500, {"message": "the stand-in failed"})
-            body = b"" if reply.body is None else json.dumps(reply.body).encode()
-            if isinstance(reply.body, bytes):
-                body = reply.body
+            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            body = b"" if reply.body is None else body
             self.send_response_only(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)

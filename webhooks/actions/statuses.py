@@ -13,7 +13,7 @@ from builds.models import Build, BuildEvent, Source
 from lib.clock import database_now
 from lib.queue import enqueue
 from webhooks.actions.status_words import Wish, context_of, rule_facts, skipped_wish, twin_of, wish_of
-from webhooks.models import CommitStatus, Delivery, SourceLink
+from webhooks.models import CommitStatus, Delivery, ForgeConnection, SourceLink
 from webhooks.providers import ManyPushes, PushEvent
 
 KEPT = timedelta(days=30)
@@ -129,6 +129,14 @@ def want_again(row: CommitStatus) -> None:
 
 def _ring() -> None:
     enqueue("webhooks.send_statuses", expires_s=60)
+
+
+def wake_statuses(connection: ForgeConnection) -> None:
+    """What waited for this connection is tried at once, also what it was refused for good: its token is another one."""
+    links = connection.links.filter(reports_status=True)
+    rows = CommitStatus.objects.filter(source_id__in=links.values("source_id"), told_revision__lt=F("revision"))
+    if rows.filter(wanted_at__gt=database_now() - GIVE_UP).update(next_at=database_now(), is_given_up=False):
+        _ring()
 
 
 def give_up_old(now: datetime) -> int:
