@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-sys.setswitchinterval(0.0005)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
 
 from channels.auth import AuthMiddlewareStack
@@ -21,3 +20,6 @@ from webhooks.views.door import WebhookDoor  # noqa: E402
 application = ProtocolTypeRouter(
     {"http": WebhookDoor(http), "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))}
 )
+
+# A thread that answers a forge shall not wait 5 ms, Python's usual turn, for one that draws a page.
+sys.setswitchinterval(0.0005)

@@ -27,7 +27,8 @@ def test_3_11_it_builds_an_image_anew_when_the_one_below_it_was_built(yard: Yard
     assert [found["name"] for found in first["base_images"]] == [image]
     answer = yard.client.put(f"/repositories/{app.path}/bases", json={"rebuild": True})
     assert answer.status_code == 200, answer.text
-    assert base.build_push(base.git.commit({"Dockerfile": f"{DOCKERFILE}RUN echo new > /new\n"}))["state"] == "succeeded"
+    again = base.build_push(base.git.commit({"Dockerfile": f"{DOCKERFILE}RUN echo new > /new\n"}))
+    assert again["state"] == "succeeded"
     newest = wait_for_builds(app, 2)[0]
     assert newest["cause"] == "base_image"
     assert newest["cause_detail"].startswith(f"base {image} moved ")
