@@ -45,6 +45,8 @@ class Env:
     docker_host: str
     buildx_builder: str
     untrusted_builder: str
+    hooks_image: str
+    hooks_docker_host: str
     secret_key: str
     encryption_keys: tuple[str, ...]
     debug: bool
@@ -56,6 +58,9 @@ class Env:
     pause_user_failures: int
     pause_platform_failures: int
     min_free_bytes: int
+    test_memory_bytes: int
+    test_pids: int
+    test_timeout_s: int
 
     @property
     def celery_broker_url(self) -> str:
@@ -103,6 +108,8 @@ def read_env(environ: Mapping[str, str]) -> Env:
         docker_host=read.docker_host(),
         buildx_builder=read.builder(),
         untrusted_builder=read.untrusted_builder(),
+        hooks_image=read.image("IMAGEYARD_HOOKS_IMAGE"),
+        hooks_docker_host=read.hooks_docker_host(),
         secret_key=read.secret_key(home),
         encryption_keys=read.encryption_keys(home),
         debug=read.choice("IMAGEYARD_DEBUG", "0", ("0", "1")) == "1",
@@ -114,6 +121,9 @@ def read_env(environ: Mapping[str, str]) -> Env:
         pause_user_failures=read.number("IMAGEYARD_PAUSE_USER_FAILURES", 25, low=1, high=10_000),
         pause_platform_failures=read.number("IMAGEYARD_PAUSE_PLATFORM_FAILURES", 5, low=1, high=10_000),
         min_free_bytes=read.number("IMAGEYARD_MIN_FREE_GB", 1, low=0, high=1_000_000) * 1024**3,
+        test_memory_bytes=read.number("IMAGEYARD_TEST_MEMORY_MB", 1024, low=16, high=1024 * 1024) * 1024**2,
+        test_pids=read.number("IMAGEYARD_TEST_PIDS", 512, low=16, high=1_000_000),
+        test_timeout_s=read.number("IMAGEYARD_TEST_TIMEOUT_S", 900, low=5, high=7 * 86400),
     )
 
 

@@ -227,6 +227,22 @@ class Reader:
             _refuse(name, text, "a name that `docker buildx ls` lists, or a Docker Engine's address, is right")
         return text
 
+    def image(self, name: str) -> str:
+        text = self.text(name)
+        if text and not re.fullmatch(r"[a-z0-9][A-Za-z0-9._/:@-]{0,254}", text):
+            _refuse(name, text, "the name of an image is right, for example docker:28-cli")
+        return text
+
+    def hooks_docker_host(self) -> str:
+        name = "IMAGEYARD_HOOKS_DOCKER_HOST"
+        text = self.text(name)
+        if text and not re.fullmatch(r"(?:tcp|http|https|ssh)://[!-~]+", text):
+            # A hook's container has nothing of the host, so no socket of it either.
+            _refuse(
+                name, _without_password(text), "an address that containers reach is right, for example tcp://hooks:2375"
+            )
+        return text
+
     def admin_token(self) -> str:
         token = self.secret("IMAGEYARD_ADMIN_TOKEN")
         if token and not re.fullmatch(r"[!-~]{16,256}", token):
