@@ -21,8 +21,10 @@ from builds.models import (
     CatchUpLook,
     LogArchive,
     Review,
+    RulesFileRead,
     SkippedPush,
     Source,
+    SourceRefs,
     Step,
     Variable,
     Worker,
@@ -293,3 +295,18 @@ class CatchUpLookAdmin(ReadOnlyAdmin):
     search_fields = ["source__repository__name", "source__clone_url"]
     list_select_related = ["source"]
     exclude = ["seen", "suspects"]
+
+
+@admin.register(SourceRefs)
+class SourceRefsAdmin(ReadOnlyAdmin):
+    list_display = ["source", "total", "read_at"]
+    search_fields = ["source__repository__name", "source__clone_url"]
+    list_select_related = ["source"]
+    exclude = ["refs"]
+
+
+@admin.register(RulesFileRead)
+class RulesFileReadAdmin(ReadOnlyAdmin):
+    list_display = ["source", "asked_at", "not_before", "failures"]
+    search_fields = ["source__repository__name", "source__clone_url"]
+    list_select_related = ["source"]

@@ -21,12 +21,16 @@ def run_next() -> None:
 @shared_task(name="builds.tick")
 def tick() -> None:
     """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
+    from builds.actions.catchup import ring_for_looks
+    from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
     from builds.actions.upkeep import ring_for_due, sweep_all
 
     now = database_now()
     sweep_all(now)
     fire_due(now)
+    ring_for_readings(now)
+    ring_for_looks(now)
     ring_for_due(now)
 
 
@@ -78,9 +82,25 @@ def review_build(build_id: int) -> None:
     review(build_id)
 
 
+@shared_task(name="builds.look_for_missed")
+def look_for_missed(source_id: str) -> None:
+    """Compare what the Git server of a source has with what was built."""
+    from builds.pipeline import catchup
+
+    catchup.look_for_missed(source_id)
+
+
 @shared_task(name="builds.probe_source")
 def probe_source(source_id: str) -> None:
     """Ask the Git server of a source for its branches and tags."""
     from builds.pipeline.probe import probe
 
     probe(source_id)
+
+
+@shared_task(name="builds.read_rules_file")
+def read_rules_file(source_id: str) -> None:
+    """Read the rules of a source from the file on its default branch."""
+    from builds.pipeline.rules_file import read_rules
+
+    read_rules(source_id)

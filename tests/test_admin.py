@@ -17,8 +17,10 @@ from builds.models import (
     LogArchive,
     LogFrame,
     Review,
+    RulesFileRead,
     SkippedPush,
     Source,
+    SourceRefs,
     Step,
     Variable,
     Worker,
@@ -27,7 +29,7 @@ from lib.admin import ReadOnlyAdmin
 from registry.models import Tag, TagMove
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
 from webhooks.actions.triggers import create_trigger
-from webhooks.models import Delivery, TriggerCall
+from webhooks.models import CommitStatus, Delivery, ForgeConnection, SourceLink, TriggerCall
 
 pytestmark = pytest.mark.django_db
 OURS = [m for m in admin.site._registry if m._meta.app_label in {"accounts", "registry", "builds", "webhooks"}]
@@ -54,6 +56,13 @@ def everything(admin_client):
     SkippedPush.objects.create(source=source, ref_type="branch", ref="main", commit=build.commit, sentence="Skipped.")
     CatchUp.objects.create(source=source)
     CatchUpLook.objects.create(source=source)
+    SourceRefs.objects.create(source=source, refs=[["branch", "main", build.commit]], total=1)
+    RulesFileRead.objects.create(source=source)
+    connection = ForgeConnection.objects.create(
+        namespace=repository.namespace, name="Robot", api_url="https://api.github.com", token="hunter2-connection"
+    )
+    SourceLink.objects.create(source=source, connection=connection, full_name="acme/web")
+    CommitStatus.objects.create(source=source, commit=build.commit, context="imageyard/acme/web (main)", state="success")
     make_member(repository.namespace, "rita", 10)
     return admin_client
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from builds.core.facts import NOTHING_KNOWN, Known
 from builds.core.refnames import Ref
 from builds.core.rules import RuleSpec
-from builds.models import Build, BuildRule, Source
+from builds.models import Build, BuildRule, Source, refs_of
 
 
 def known_of(source: Source | None, rules: Sequence[RuleSpec], also: Iterable[Ref] = ()) -> Known:
@@ -19,7 +19,7 @@ def known_of(source: Source | None, rules: Sequence[RuleSpec], also: Iterable[Re
     """
     if source is None or source.probed_at is None or not wants_tags(rules):
         return NOTHING_KNOWN
-    seen = [row["name"] for row in source.refs if row.get("type") == BuildRule.RefType.TAG]
+    seen = [row["name"] for row in refs_of(source) if row.get("type") == BuildRule.RefType.TAG]
     tried = [ref.name for ref in also if ref.type == "tag"]
     # After a look that failed, nobody knows when the one was that found these.
     since = source.probed_at if source.probe_state != "failed" else None

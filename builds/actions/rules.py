@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import User
 from builds.actions.pausing import AWAKE
+from builds.core.examples import Example, check_examples, example_problems, example_rows
 from builds.core.paths import clean_path
 from builds.core.rules import MAX_RULES, Problem, RuleSpec, check_rule
 from builds.core.schedule import next_run, schedule_problems
@@ -24,7 +25,8 @@ from lib.refusal import Refused
 class RuleDraft:
     """A rule as somebody wants it. `spec.id` names the saved rule that it changes; None makes a new one.
 
-    `schedule` is five cron fields in the time zone `schedule_zone`, or "".
+    `schedule` is five cron fields in the time zone `schedule_zone`, or "". `examples` None keeps what is saved, and
+    asks nothing of it: whoever does not know of examples breaks none.
     """
 
     spec: RuleSpec
@@ -32,11 +34,22 @@ class RuleDraft:
     timeout_s: int | None = None
     schedule: str = ""
     schedule_zone: str = "UTC"
+    examples: tuple[Example, ...] | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that can be known to be wrong with it; () is good."""
-        return check_rule(self.spec) + schedule_problems(self.spec, self.schedule, self.schedule_zone)
+        found = check_rule(self.spec) + schedule_problems(self.spec, self.schedule, self.schedule_zone)
+        return found + tuple(Problem("examples", text) for text in example_problems(self.examples or ()))
+
+    @property
+    def broken(self) -> tuple[Problem, ...]:
+        """The examples that the rule does not keep."""
+        return tuple(
+            Problem("examples", checked.sentence)
+            for checked in check_examples(self.spec, self.examples or ())
+            if not checked.is_good
+        )
 
 
 class RulesRefused(Refused):
@@ -51,23 +64,48 @@ class RulesRefused(Refused):
         super().__init__(f"Nothing was saved. Rule {first + 1}, {problem.field}: {problem.message}{also}")
 
 
-def save_rules(actor: User, source: Source, drafts: Sequence[RuleDraft]) -> list[BuildRule]:
+class ExamplesBroken(RulesRefused):
+    """The rules are good, and break examples that stand with them: somebody must say that this is meant."""
+
+    def __init__(self, problems: Mapping[int, tuple[Problem, ...]]) -> None:
+        super().__init__(problems)
+        count = sum(map(len, problems.values()))
+        first = min(problems)
+        also = f" {count - 1} more {'is' if count == 2 else 'are'} broken too." if count > 1 else ""  # noqa: PLR2004
+        self.sentence = f"Nothing was saved. Rule {first + 1}: {problems[first][0].message}{also}"
+
+
+def save_rules(
+    actor: User | None, source: Source, drafts: Sequence[RuleDraft], *, force: bool = False, from_file: bool = False
+) -> list[BuildRule]:
     """Make these the rules of `source`, in this order. All or nothing; the same call again changes nothing.
 
-    Raises RulesRefused with every problem, so that a form can show each at its field.
+    Raises RulesRefused with every problem, so that a form can show each at its field, and ExamplesBroken where all is
+    good but the examples and nobody says `force`. While the rules come from a file nobody else changes them.
     """
     if len(drafts) > MAX_RULES:
         raise Refused(f"Nothing was saved: a source has at most {MAX_RULES} rules, and these are {len(drafts)}.")
     if problems := {i: found for i, draft in enumerate(drafts) if (found := draft.problems)}:
         raise RulesRefused(problems)
+    if not force and (broken := {i: found for i, draft in enumerate(drafts) if (found := draft.broken)}):
+        raise ExamplesBroken(broken)
     with transaction.atomic():
         # The source's row, since a source without rules has none that could be locked.
-        Source.objects.select_for_update().get(pk=source.pk)
+        now = Source.objects.select_for_update().get(pk=source.pk)
+        if (now.rules_from == Source.RulesFrom.FILE) != from_file:
+            raise Refused(_OTHER_SOURCE[now.rules_from], code="conflict")
         saved = {rule.pk: rule for rule in source.rules.all()}
         rules = [_apply(saved, source, position, draft) for position, draft in enumerate(drafts)]
         source.rules.exclude(pk__in=[rule.pk for rule in rules]).delete()
         audit.record(actor, "rules.save", source.repository, f"{len(rules)} rules")
     return rules
+
+
+_OTHER_SOURCE = {
+    "file": "Nothing was saved: the rules come from `.imageyard.yml` of the default branch. Change them there, or take "
+    "them back to the Rules page first.",
+    "page": "The rules were taken back to the Rules page meanwhile, so the file changes nothing.",
+}
 
 
 def _apply(saved: dict[int, BuildRule], source: Source, position: int, draft: RuleDraft) -> BuildRule:
@@ -91,6 +129,8 @@ def _apply(saved: dict[int, BuildRule], source: Source, position: int, draft: Ru
     rule.paths_exclude = list(spec.paths_exclude)
     rule.supersedes_running = draft.supersedes_running
     rule.timeout_s = draft.timeout_s
+    if draft.examples is not None:
+        rule.examples = example_rows(draft.examples)
     _set_schedule(rule, draft)
     _save(rule, is_edited=_content(rule) != before)
     return rule
@@ -108,7 +148,7 @@ def _set_schedule(rule: BuildRule, draft: RuleDraft) -> None:
 
 
 # Not what a person edits; the counters are also written by builds that end in this moment.
-_BESIDE = {"id", "source", "position", "schedule_next_at", *AWAKE}
+_BESIDE = {"id", "source", "position", "schedule_next_at", "examples", *AWAKE}
 
 
 def _content(rule: BuildRule) -> dict[str, Any]:
@@ -121,7 +161,7 @@ def _save(rule: BuildRule, *, is_edited: bool) -> None:
     if rule._state.adding:  # noqa: SLF001 — Django documents it for this use
         rule.save()
         return
-    columns = {*_content(rule), "position", "schedule_next_at"}
+    columns = {*_content(rule), "position", "schedule_next_at", "examples"}
     if is_edited:
         for name, value in AWAKE.items():
             setattr(rule, name, value)

@@ -17,13 +17,16 @@ from accounts.models import User
 from builds.core.cloneurl import CloneURL, parse_clone_url, split_credentials
 from builds.core.errors import BuildError
 from builds.core.refnames import bare_name, name_problem, quoted
-from builds.models import Source
+from builds.models import Source, SourceRefs
+from builds.models.refs import MOST_REFS
 from lib.crypto import new_secret
 from lib.queue import enqueue
 from lib.refusal import Refused
 from registry.models import Repository
 
 PROBE_AGAIN = timedelta(minutes=10)
+# With the source itself, for pages that offer a few; all of them have a table of their own.
+KEPT_REFS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         if address.scheme == "ssh" and not source.deploy_key:
             source.deploy_key, source.deploy_key_public = _new_deploy_key(repository)
         source.save()
+        if "refs" in fields:  # those of another Git repository
+            SourceRefs.objects.filter(source=source).delete()
         audit.record(actor, "source.save", repository, f"{draft.forge} {url}")
         request_probe(source)
     return SavedSource(source, secret)
@@ -145,7 +150,7 @@ def record_probe(source: Source, *, sentence: str, good: bool, default_branch: s
         "probed_at": timezone.now(),
     }
     if refs is not None:
-        fields["refs"] = refs
+        fields["refs"] = refs[:KEPT_REFS]
     with transaction.atomic():
         now = Source.objects.select_for_update().filter(pk=source.pk).first()
         if now is None or any(getattr(now, name) != getattr(source, name) for name in _ASKED_WITH):
@@ -153,6 +158,10 @@ def record_probe(source: Source, *, sentence: str, good: bool, default_branch: s
         Source.objects.filter(pk=source.pk).update(**fields)
         if default_branch:
             Source.objects.filter(pk=source.pk, default_branch="").update(default_branch=default_branch[:255])
+        if refs is not None:
+            rows = [[row["type"], row["name"], row["commit"]] for row in refs[:MOST_REFS]]
+            kept = {"refs": rows, "total": len(refs), "read_at": fields["probed_at"]}
+            SourceRefs.objects.update_or_create(source=now, defaults=kept)
 
 
 _ASKED_WITH = ("clone_url", "username", "token", "deploy_key", "ssh_known_hosts")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from builds.core.refnames import Ref
+from builds.core.examples import Example
 from builds.core.rules import MAX_RULES, RuleSpec, check_rule
 from builds.core.rulesfile_fields import RULE_KEYS, Place, RuleReader, unknown_key
 from builds.core.schedule import schedule_problems
@@ -21,14 +21,6 @@ __all__ = [
 
 FILE_NAME = ".imageyard.yml"
 VERSION = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A test that stays with its rule: this ref makes these tags; `()` says that the rule does not match it."""
-
-    ref: Ref
-    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.log import LogArchive, LogFrame
+from builds.models.refs import SourceRefs, refs_of
 from builds.models.review import Review
+from builds.models.rules_file import RulesFileRead
 from builds.models.source import BuildRule, Source
 from builds.models.variable import Variable
 from builds.models.worker import Worker
@@ -24,9 +26,12 @@ __all__ = [
     "LogFrame",
     "Rebuild",
     "Review",
+    "RulesFileRead",
     "SkippedPush",
     "Source",
+    "SourceRefs",
     "Step",
     "Variable",
     "Worker",
+    "refs_of",
 ]

@@ -21,7 +21,6 @@ from lib.humanize import plural
 
 log = structlog.get_logger(__name__)
 PROBE_TIMEOUT_S = 20.0
-KEPT_REFS = 500
 
 
 def probe(source_id: str) -> None:
@@ -30,7 +29,7 @@ def probe(source_id: str) -> None:
     One at a time on a worker: servers that hang must not hold more than one of its processes. The others' turn comes
     when this one is done, or with the next tick.
     """
-    with _turn() as mine:
+    with one_at_a_time() as mine:
         if mine:
             _probe(source_id)
     if mine:
@@ -38,9 +37,9 @@ def probe(source_id: str) -> None:
 
 
 @contextmanager
-def _turn() -> Iterator[bool]:
-    """Whether it is ours; the kernel gives back what a killed process had."""
-    with (settings.HOME / "probe.lock").open("a") as file:
+def one_at_a_time(name: str = "probe.lock") -> Iterator[bool]:
+    """Whether the turn to ask a Git server is ours; the kernel gives back what a killed process had."""
+    with (settings.HOME / name).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -69,6 +68,6 @@ def _probe(source_id: str) -> None:
         sentence = f"The Git server answered: {plural(branches, 'branch', 'branches')} and {plural(tags, 'tag')}."
         if not found.refs:
             sentence = "The Git server answered, but the repository has no commits yet. Push one, and it is built."
-        refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs[:KEPT_REFS]]
+        refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs]
         record_probe(source, sentence=sentence, good=True, default_branch=found.default_branch or "", refs=refs)
     live.wake(f"repository:{source.repository_id}")

@@ -16,7 +16,7 @@ from builds.actions import record_contact
 from builds.models import Source
 from webhooks.actions.bells import ledger_transaction
 from webhooks.actions.belonging import contact_sentence, foreign_problem
-from webhooks.actions.building import add_builds, pushed_order
+from webhooks.actions.building import add_builds, ask_for_rules, pushed_order
 from webhooks.actions.decide import Decision, decide, decided_as_json
 from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_headers
 from webhooks.actions.news import tell_pages
@@ -174,6 +174,7 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
         take_pull_request(delivery, source, event, decision)
     elif decision.status == Delivery.Status.BUILT:
         add_builds(delivery, source, event, decision, pushed_order(delivery))
+    ask_for_rules(source, event, decision, pushed_order(delivery))
     if Delivery.Status.SKIPPED in (decision.status, *(part.status for part in decision.parts)):
         note_skipped_pushes(delivery, source, event, decision)
         want_for_skipped(delivery, source, event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from builds.actions import Order, request_builds
+from builds.actions.rules_file import ask_reading_for_push
 from builds.models import Build, Source
 from webhooks.actions.decide import Decision, Status, built_sentence, many_sentence
 from webhooks.models import Delivery
@@ -56,6 +57,19 @@ def add_builds(delivery: Delivery, source: Source, event: Event, decision: Decis
     delivery.build_ids = list(dict.fromkeys(ids))
     delivery.sentence = text + added
     delivery.save(update_fields=["build_ids", "sentence", "changes"])
+
+
+def ask_for_rules(source: Source, event: Event, decision: Decision, order_of_push: OrderOf) -> None:
+    """A push of the default branch may bring another rules file; inside the caller's transaction.
+
+    It was judged by the rules that are saved; once the file is read it is judged by those that are new or changed.
+    """
+    if source.rules_from != Source.RulesFrom.FILE:
+        return
+    for change, part in parts_of(event, decision):
+        if isinstance(change, PushEvent) and not change.deleted:
+            is_wanted = part.status in (Status.BUILT, Status.NOTHING)
+            ask_reading_for_push(source, change.ref, change.commit, order_of_push(change), judged=is_wanted)
 
 
 def parts_of(event: Event, decision: Decision) -> Iterator[tuple[PushEvent | Ignored, Decision]]:
