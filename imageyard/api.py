@@ -22,7 +22,7 @@ from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
-from webhooks.api import deliveries, triggers
+from webhooks.api import deliveries, forges, triggers
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,7 @@ api.add_router("", pull_requests.router)
 api.add_router("", bases.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)
+api.add_router("", forges.router)
 
 _STATUS: dict[Code, HTTPStatus] = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,

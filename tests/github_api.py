@@ -1,4 +1,4 @@
-"""GitHub's published OpenAPI description (npm `@octokit/openapi`): holds requests against it, and gives its examples."""
+"""GitHub's published OpenAPI description (npm `@octokit/openapi`): holds requests against it, gives its examples."""
 
 from __future__ import annotations
 

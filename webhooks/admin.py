@@ -16,7 +16,8 @@ from builds.models import Build
 from lib.admin import ReadOnlyAdmin, link_to
 from lib.refusal import Refused
 from webhooks.actions import replay_delivery
-from webhooks.models import LARGE, Delivery, TriggerCall, TriggerToken
+from webhooks.models import LARGE, CommitStatus, Delivery, ForgeConnection, SourceLink, TriggerCall, TriggerToken
+from webhooks.models.connection import SECRETS
 from webhooks.views.shown import shown_body
 
 if TYPE_CHECKING:
@@ -120,3 +121,38 @@ class TriggerCallAdmin(ReadOnlyAdmin):
     list_filter = ("status", "at")
     search_fields = ("token__name", "ref", "sentence", "remote_address")
     list_select_related = ("token",)
+
+
+@admin.register(ForgeConnection)
+class ForgeConnectionAdmin(ReadOnlyAdmin):
+    """Connections are made and changed on their page, where tokens go in and never come out."""
+
+    list_display = ("name", "namespace", "forge", "kind", "check_state", "failing_sentence", "paused_until")
+    list_filter = ("forge", "kind", "check_state")
+    search_fields = ("name", "namespace__name", "api_url", "owner")
+    list_select_related = ("namespace",)
+    exclude = SECRETS
+
+
+@admin.register(SourceLink)
+class SourceLinkAdmin(ReadOnlyAdmin):
+    list_display = ("full_name", "repository", "connection", "hook_state", "reports_status", "checked_at")
+    list_filter = ("hook_state", "reports_status", "connection__forge")
+    search_fields = ("full_name", "source__repository__name")
+    list_select_related = ("source__repository__namespace", "connection__namespace")
+
+    @admin.display(description="repository")
+    def repository(self, link: SourceLink) -> str:
+        return link_to(link.source.repository)
+
+
+@admin.register(CommitStatus)
+class CommitStatusAdmin(ReadOnlyAdmin):
+    list_display = ("context", "commit", "state", "told", "tries", "next_at", "is_given_up", "sentence")
+    list_filter = ("state", "is_given_up", "wanted_at")
+    search_fields = ("=commit", "context", "source__repository__name")
+    show_full_result_count = False
+
+    @admin.display(description="told", boolean=True)
+    def told(self, row: CommitStatus) -> bool:
+        return row.is_told

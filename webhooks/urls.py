@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import inbound, pages, trigger_door, triggers
+from webhooks.views import connections, forge, inbound, pages, trigger_door, triggers
 
 R = "r/<str:namespace>/<str:name>/deliveries"
 SETTINGS = "r/<str:namespace>/<str:name>/settings"
@@ -18,6 +18,13 @@ urlpatterns: list[URLPattern] = [
     path("api/build/v1/source/<str:source_id>/trigger/<str:secret>/call/", trigger_door.call),
     path(f"{SETTINGS}/triggers", triggers.triggers, name="settings-triggers"),
     path(f"{SETTINGS}/triggers/<uuid:token_id>/revoke", triggers.revoke, name="settings-trigger-revoke"),
+    path("account/connections", connections.connections, name="connections"),
+    path("account/connections/<int:connection_id>/state", connections.state, name="connection-state"),
+    path("account/connections/<int:connection_id>/check", connections.check, name="connection-check"),
+    path("account/connections/<int:connection_id>/delete", connections.delete, name="connection-delete"),
+    path(f"{SETTINGS}/forge", forge.forge, name="settings-forge"),
+    path(f"{SETTINGS}/forge/list", forge.refresh, name="settings-forge-list"),
+    path(f"{SETTINGS}/forge/<str:what>", forge.errand, name="settings-forge-errand"),
     path(R, pages.deliveries, name="repository-deliveries"),
     path(f"{R}/<uuid:delivery_id>", pages.delivery, name="delivery"),
     path(f"{R}/<uuid:delivery_id>/replay", pages.replay, name="delivery-replay"),
