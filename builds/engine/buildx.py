@@ -37,7 +37,8 @@ class BuildRequest:
 
     `secrets` and `ssh` are values by the id that the Dockerfile mounts. `cache_scope` keeps the cache mounts of its
     builds apart from those of others, and with `isolated` also the results of their steps: whatever a build of that
-    scope computes is reused within the scope alone. Without `push` the image is built and kept nowhere.
+    scope computes is reused within the scope alone. Without `push` the image is built and kept nowhere, or with `load`
+    in the Docker Engine at `docker_host`, for a test there.
     """
 
     tree: Path
@@ -59,6 +60,7 @@ class BuildRequest:
     cache_scope: str = ""
     isolated: bool = False
     push: bool = True
+    load: bool = False
 
     def with_cache(self) -> BuildRequest:
         """The same build from what is in the cache, for pushing once more."""
@@ -109,7 +111,9 @@ def build_arguments(
 
     `private` are the options that name secrets by their files.
     """
-    arguments = ["build", "--progress=rawjson", "--provenance=mode=max", f"--metadata-file={metadata}"]
+    # An engine's own store may have no room for attestations.
+    provenance = "false" if request.load else "mode=max"
+    arguments = ["build", "--progress=rawjson", f"--provenance={provenance}", f"--metadata-file={metadata}"]
     if request.builder:
         arguments.append(f"--builder={request.builder}")
     if request.target:
@@ -149,6 +153,8 @@ def _output(request: BuildRequest) -> str:
     Not unpacked and not stored in the engine: the image is wanted in the registry, and that saves a fifth of the time.
     Annotations repeat the labels where registries look for them, on the manifest.
     """
+    if request.load:
+        return f"type=docker,name={request.image}"
     if not request.push:
         return "type=cacheonly"
     options = [

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 # Where Docker's packages and Debian's put CLI plugins, and where people do (docs.docker.com, "Install Buildx").
-_PLUGIN_FOLDERS = (
+PLUGIN_FOLDERS = (
     Path.home() / ".docker/cli-plugins",
     Path("/usr/local/lib/docker/cli-plugins"),
     Path("/usr/local/libexec/docker/cli-plugins"),
@@ -22,7 +22,7 @@ _PLUGIN = "docker-buildx"
 @lru_cache(maxsize=1)
 def client_argv() -> tuple[str, ...]:
     """How buildx is started: the plugin by itself, which saves a process and 0.07 s, or else through `docker`."""
-    for folder in _PLUGIN_FOLDERS:
+    for folder in PLUGIN_FOLDERS:
         if os.access(folder / _PLUGIN, os.X_OK):
             return (str(folder / _PLUGIN),)
     standalone = shutil.which("buildx") or shutil.which(_PLUGIN)

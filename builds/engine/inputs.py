@@ -25,7 +25,7 @@ _SKIPPED = frozenset({".git", "node_modules", "vendor"})
 
 def find_context(tree: Path, context: str) -> Path:
     """The folder of the build context, absolute. Raises `BuildError` (kind `user`)."""
-    path = _inside(tree, context or ".", "the build context")
+    path = inside(tree, context or ".", "the build context")
     if path is None:
         raise _user(f"The build context {quoted(context)} is not in the repository.{_folders(tree)}")
     if not path.is_dir():
@@ -40,11 +40,11 @@ def find_dockerfile(tree: Path, dockerfile: str) -> Path:
     the rule has; one that leads to another folder of the tree is followed here, as BuildKit could not.
     """
     relative = Path(dockerfile or "Dockerfile")
-    parent = _inside(tree, str(relative.parent), "the Dockerfile")
+    parent = inside(tree, str(relative.parent), "the Dockerfile")
     path = parent / relative.name if parent is not None and relative.name not in {"", "."} else None
     if path is None or not os.path.lexists(path):  # of a name too long pathlib would make an error
         raise _user(f"There is no {quoted(dockerfile)} in the repository.{_dockerfiles(tree)}")
-    target = _inside(tree, str(path.relative_to(tree.resolve())), "the Dockerfile")
+    target = inside(tree, str(path.relative_to(tree.resolve())), "the Dockerfile")
     if target is None:
         raise _user(f"{quoted(dockerfile)} is a link to a file that is not in the repository.{_dockerfiles(tree)}")
     if target.is_dir():
@@ -52,7 +52,7 @@ def find_dockerfile(tree: Path, dockerfile: str) -> Path:
     return path if target.is_relative_to(path.parent) else target
 
 
-def _inside(tree: Path, relative: str, what: str) -> Path | None:
+def inside(tree: Path, relative: str, what: str) -> Path | None:
     """`relative` with every link followed; None where nothing is there. Raises where it leads out of the tree."""
     root = tree.resolve()
     try:
