@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 # What an answer needs of a source: every column more is time at each request. Another one is read when it is used.
 _NEEDED = (
     "forge", "clone_url", "default_branch", "webhook_secret", "forge_repository_id", "forge_full_name", "connected_at",
-    "pull_requests", "rules_from", "probe_state", "repository__name", "repository__namespace__name",
+    "pull_requests", "rules_from", "probe_state", "probed_at", "repository__name", "repository__namespace__name",
 )  # fmt: skip
 
 UNKNOWN = "No source has this webhook address. Copy it again from the source's settings."

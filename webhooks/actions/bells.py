@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from threading import Lock
 
 from django.db import connection, transaction
 
 Bell = Callable[[], object]
 
+# SQLite lets one write at a time, and lets the others sleep for longer and longer until they ask again: here they queue.
+_turn = Lock()
 _held: ContextVar[list[Bell] | None] = ContextVar("held_bells", default=None)
 
 
@@ -33,7 +36,7 @@ def ledger_transaction() -> Iterator[None]:
     """`transaction.atomic()` whose on-commit calls are held where somebody holds them."""
     held = _held.get()
     is_outermost = not connection.in_atomic_block
-    with transaction.atomic():
+    with _turn if is_outermost and connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield
         if held is not None and is_outermost:
             held += [entry[1] for entry in connection.run_on_commit]
