@@ -15,7 +15,9 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from builds.actions.claim import queued_in_order
+from builds.actions.rules_file import file_rule_of
 from builds.core.rules import RuleSpec
+from builds.core.rulesfile_write import write_rules_file
 from builds.core.states import RUNNING, State
 from builds.core.waiting import Waiting, waiting_sentence
 from builds.models import Build, Source, Step, Worker
@@ -27,6 +29,11 @@ SAMPLE = 10
 def rules_of(source: Source) -> list[RuleSpec]:
     """The rules of a source as the evaluator reads them."""
     return [rule.spec for rule in source.rules.all()]
+
+
+def written_rules(source: Source, schema_url: str = "") -> str:
+    """The rules of a source as the text of `.imageyard.yml`."""
+    return write_rules_file(map(file_rule_of, source.rules.all()), schema_url=schema_url)
 
 
 def steps_of(build: Build, attempt: int | None = None) -> list[Step]:

@@ -176,6 +176,11 @@ class RulesForm:
         return cls([_as_typed(rule) for rule in rules])
 
     @classmethod
+    def imported(cls, saved: Iterable[BuildRule], specs: Iterable[RuleSpec]) -> RulesForm:
+        """The saved rules, and behind them rules from elsewhere that are not saved yet."""
+        return cls([_as_typed(rule) for rule in (*saved, *map(_unsaved, specs))])
+
+    @classmethod
     def typed(cls, post: Mapping[str, Any]) -> RulesForm:
         """The rows of a request; `rule-total` says how many there are."""
         total = str(post.get("rule-total", "0"))
@@ -225,10 +230,18 @@ def _typed_row(post: Mapping[str, Any], prefix: str) -> dict[str, str]:
     return {name: post[prefix + name] for name in RuleForm.base_fields if prefix + name in post}
 
 
+def _unsaved(spec: RuleSpec) -> BuildRule:
+    names = ("ref_type", "pattern", "dockerfile", "context", "target", "autobuild", "cache")
+    lists = ("tags", "platforms", "paths_include", "paths_exclude")
+    columns: dict[str, Any] = {name: getattr(spec, name) for name in names}
+    columns |= {name: list(getattr(spec, name)) for name in lists}
+    return BuildRule(**columns, build_args=dict(spec.build_args))
+
+
 def _as_typed(rule: BuildRule) -> dict[str, str]:
     """A saved rule as somebody would have typed it."""
     row = {
-        "id": str(rule.pk),
+        "id": str(rule.pk or ""),
         "ref_type": rule.ref_type,
         "pattern": rule.pattern,
         "tags": ", ".join(rule.tags),
