@@ -59,6 +59,14 @@ def set_rules_from(actor: User, source: Source, where: str) -> None:
             ask_reading(source)
 
 
+def read_again(source: Source) -> None:
+    """A person wants the file read now. Raises Refused where the rules do not come from it."""
+    if source.rules_from != Source.RulesFrom.FILE:
+        raise Refused(f"The rules come from the Rules page, not from `{FILE_NAME}`.", code="conflict")
+    with transaction.atomic():
+        ask_reading(source)
+
+
 def ask_reading(source: Source, push: dict[str, Any] | None = None) -> None:
     """Have a worker read the file; `push` is judged again once it has. A later wish takes the place of an earlier one.
 

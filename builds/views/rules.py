@@ -21,6 +21,7 @@ from builds.forms import RulesForm
 from builds.models import Source
 from builds.views.lookup import access_to, find_repository, find_source, person
 from lib.humanize import plural
+from lib.refusal import Refused
 from registry.models import Repository
 
 TRIED = 200
@@ -89,6 +90,9 @@ def _change(request: HttpRequest, repository: Repository, source: Source) -> Htt
         for place, problems in refused.problems.items():
             form.rows[place].show(problems)
         return _page(request, repository, source, form, typed=typed, status=422)
+    except Refused as refused:
+        messages.warning(request, refused.sentence)
+        return _page(request, repository, source, form, typed=typed, status=409)
     messages.success(request, f"Saved: {plural(len(saved), 'rule')}. The next push is judged by them.")
     return redirect(
         "repository-setup" if request.POST.get("next") == "setup" else "repository-rules", *_path(repository)
