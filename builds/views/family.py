@@ -132,7 +132,9 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
     """The path of a curve from the right of one box to the left of another."""
     x1, y1, x2, y2 = start[0] + BOX_W, start[1] + BOX_H // 2, end[0], end[1] + BOX_H // 2
     bend = max(30, abs(x2 - x1) // 2)
-    return f"M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
+    # A line past other boxes runs between their rows, where it can be seen.
+    dip = STEP_Y * 2 // 3 if x2 - x1 > STEP_X and y1 == y2 else 0
+    return f"M{x1} {y1} C{x1 + bend} {y1 + dip} {x2 - bend} {y2 + dip} {x2} {y2}"
 
 
 @login_required
