@@ -16,7 +16,17 @@ from ninja.parser import Parser
 
 from accounts.api_auth import api_auth
 from builds.actions import NothingMatches, RulesRefused
-from builds.api import backfill, bases, builds, catchup, pull_requests, repositories, rules_exchange, variables
+from builds.api import (
+    backfill,
+    bases,
+    builds,
+    catchup,
+    pull_requests,
+    repositories,
+    rules_exchange,
+    rules_source,
+    variables,
+)
 from builds.api.shapes import verdict_out
 from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
@@ -73,6 +83,7 @@ api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", bases.router)
 api.add_router("", backfill.router)
+api.add_router("", rules_source.router)
 api.add_router("", catchup.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", deliveries.router)

@@ -5,6 +5,7 @@ The file is read by a worker (`builds.pipeline.rules_file`); its text is read by
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,6 +100,15 @@ def ask_reading_for_push(source: Source, ref: Ref, commit: str, order: Order, *,
         "delivery_id": str(order.delivery_id) if order.delivery_id else "",
     }
     ask_reading(source, push if judged else {})
+
+
+def note_tips(source: Source, tips: Mapping[str, str]) -> None:
+    """A look at the server found these commits of branches: a push that never reached us may have changed the file."""
+    source = Source.objects.get(pk=source.pk)  # the look may have told which branch is the default one
+    tip = tips.get(source.default_branch, "")
+    if tip and source.rules_file.get("commit") != tip:
+        with transaction.atomic():
+            ask_reading(source)
 
 
 def ring_for_readings(now: datetime) -> None:

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 
 from builds import live
+from builds.actions.rules_file import note_tips
 from builds.actions.sources import record_probe
 from builds.actions.upkeep import ring_for_probes
 from builds.core.errors import BuildError, Stopped
@@ -70,4 +71,5 @@ def _probe(source_id: str) -> None:
             sentence = "The Git server answered, but the repository has no commits yet. Push one, and it is built."
         refs = [{"type": ref.type, "name": ref.name, "commit": ref.commit} for ref in found.refs]
         record_probe(source, sentence=sentence, good=True, default_branch=found.default_branch or "", refs=refs)
+        note_tips(source, {ref.name: ref.commit for ref in found.refs if ref.type == "branch"})
     live.wake(f"repository:{source.repository_id}")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
-from accounts.models import AuditEntry
+from accounts.models import AuditEntry, Role
+from accounts.tokens import create_token
 from builds.actions import RuleDraft, save_rules
 from builds.actions.request import Order
 from builds.actions.rules_file import (
     Found,
     apply_reading,
     ask_reading_for_push,
+    note_tips,
     record_unread,
     ring_for_readings,
     set_rules_from,
@@ -24,7 +27,7 @@ from builds.models import Build, RulesFileRead, Source
 from lib.clock import database_now
 from lib.refusal import Refused
 from tests.builds.pages import COMMIT, owner, reader, repository, stranger, words, writer  # noqa: F401
-from tests.factories import make_build, make_user
+from tests.factories import make_build, make_member, make_user
 
 RULES = "/r/acme/web/rules"
 MAIN = Ref("branch", "main")
@@ -240,3 +243,33 @@ def test_it_refuses_a_reader_with_403_and_is_unknown_to_a_stranger(reader, stran
     assert reader.post(address, {"rules_from": "file"}).status_code == 403
     assert stranger.post(address, {"rules_from": "file"}).status_code == 404
     assert Source.objects.get().rules_from == "page"
+
+
+@pytest.mark.parametrize(("tip", "is_asked"), [("b" * 40, True), (COMMIT, False)])
+def test_it_is_read_anew_where_a_look_finds_a_push_that_never_came(source, tip, is_asked):
+    read(source, SAME)
+    note_tips(source, {"main": tip, "other": "c" * 40})
+    assert (RulesFileRead.objects.get().asked_at is not None) is is_asked
+
+
+@pytest.fixture
+def api(repository, client):  # noqa: F811
+    _, secret = create_token(make_member(repository.namespace, "wendy", Role.WRITE), "laptop")
+
+    def call(method, path="", body=None):
+        headers = {"Authorization": f"Bearer {secret}"}
+        address = f"/api/v1/repositories/acme/web/rules/source{path}"
+        return client.generic(method, address, json.dumps(body or {}), "application/json", headers=headers)
+
+    return call
+
+
+def test_the_api_switches_reads_and_tells_what_is_wrong(repository, api):  # noqa: F811
+    assert api("GET").json()["rules_from"] == "page"
+    assert api("POST", "/read").status_code == 409
+    assert api("PUT", body={"rules_from": "file"}).json()["is_reading"] is True
+    read(repository.source, b"rules: 7\n")
+    said = api("GET").json()
+    assert (said["commit"], said["is_reading"]) == (COMMIT, False)
+    assert said["problems"][0]["line"] == 1
+    assert api("POST", "/read").json()["is_reading"] is True
