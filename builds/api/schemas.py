@@ -171,6 +171,7 @@ class BuildOut(Schema):
     digest: str | None
     size_bytes: int | None
     base_images: list[dict[str, Any]]
+    tests: list[dict[str, Any]]
     attempt: int
     queued_at: datetime
     started_at: datetime | None

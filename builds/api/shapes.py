@@ -130,6 +130,7 @@ def _build_out(build: Build, sentence: str, steps: list[Step]) -> dict[str, Any]
         "digest": build.digest or None,
         "size_bytes": build.size_bytes,
         "base_images": build.base_images,
+        "tests": build.tests,
         "attempt": build.attempt,
         "queued_at": build.queued_at,
         "started_at": build.started_at,

@@ -85,6 +85,14 @@ class Docker:
             return self(*arguments, argv=argv, stop=StopFlag()).returncode == 0
         return False
 
+    def clean_read(self, *arguments: str) -> str | None:
+        """What a command of tidying up prints; None where it fails."""
+        out = bytearray()
+        with suppress(Stopped, BuildError):
+            if self(*arguments, stop=StopFlag(), on_stdout=out.extend, timeout_s=10).returncode == 0:
+                return out.decode("utf-8", "replace")
+        return None
+
     def answers(self) -> bool:
         """Whether there is an engine."""
         with suppress(Stopped, BuildError):

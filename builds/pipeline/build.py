@@ -30,7 +30,7 @@ def build_image(job: Job, checkout: Checkout) -> BuildFacts:
 
     Raises BuildError with the failing step, its line in the Dockerfile, and whose fault it is.
     """
-    request = _request(job, checkout)
+    request = request_of(job, checkout)
     _check_dockerfile(job, request, request.secrets)
     for pause_s in (*PUSH_AGAIN_S, None):
         steps = BuildkitSteps(job.logbook)
@@ -79,7 +79,8 @@ def _masked(job: Job, error: BuildError) -> BuildError:
     )
 
 
-def _request(job: Job, checkout: Checkout) -> BuildRequest:
+def request_of(job: Job, checkout: Checkout) -> BuildRequest:
+    """What buildx is asked for; what goes into it is written down for the build's page."""
     build = job.build
     plan: dict[str, Any] = build.plan
     place, given = place_of(build), variables_of(build)
@@ -102,7 +103,7 @@ def _request(job: Job, checkout: Checkout) -> BuildRequest:
         cache_scope=place.cache_scope,
         isolated=place.isolated,
         push=build.is_pushed,
-        registry_auths=_auths(build.repository.registry) if build.is_pushed else (),
+        registry_auths=auths_of(build.repository.registry) if build.is_pushed else (),
         insecure=build.repository.registry.scheme == Registry.Scheme.HTTP,
     )
 
@@ -154,7 +155,7 @@ def _labels(job: Job, checkout: Checkout) -> dict[str, str]:
     }
 
 
-def _auths(registry: Registry) -> tuple[RegistryAuth, ...]:
+def auths_of(registry: Registry) -> tuple[RegistryAuth, ...]:
     return (RegistryAuth(registry.host, registry.username, registry.password),) if registry.username else ()
 
 

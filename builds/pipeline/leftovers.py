@@ -1,4 +1,4 @@
-"""What nobody needs any more on a worker's disk: work trees of runs that died, mirrors of sources that were removed.
+"""What nobody needs any more on a worker: work trees and containers of runs that died, mirrors of removed sources.
 
 It is looked for at a worker's start and every half minute, and nothing that is in use is touched.
 """
@@ -14,6 +14,7 @@ from django.conf import settings
 
 from builds.core.states import RUNNING
 from builds.models import Build, Source
+from builds.pipeline.sandbox import sweep
 
 
 def remove_leftovers() -> int:
@@ -25,13 +26,22 @@ def remove_leftovers() -> int:
     folders = [path for path in Path(settings.WORK_DIR).glob("*.*") if path.is_dir()]
     if not folders:
         return 0
-    running = {
-        f"{pk}.{attempt}" for pk, attempt in Build.objects.filter(state__in=RUNNING).values_list("pk", "attempt")
-    }
+    running = _running()
     dead = [path for path in folders if path.name not in running]
     for path in dead:
         shutil.rmtree(path, ignore_errors=True)
     return len(dead)
+
+
+def remove_containers() -> int:
+    """Remove containers, networks, volumes and images of tests and hooks whose run is over; gives how many."""
+    return sweep(_running)
+
+
+def _running() -> set[str]:
+    """The runs under way, each as its folder and its containers are named."""
+    rows = Build.objects.filter(state__in=RUNNING).values_list("pk", "attempt")
+    return {f"{pk}.{attempt}" for pk, attempt in rows}
 
 
 def remove_mirrors() -> int:

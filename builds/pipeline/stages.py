@@ -24,6 +24,7 @@ from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
 from builds.pipeline.publish import publish
+from builds.pipeline.testing import run_tests
 from builds.pipeline.watch import watched
 from lib.humanize import format_duration, format_size
 
@@ -86,6 +87,7 @@ def _go(job: Job) -> None:
     resumes = bool(job.build.publication)
     if not resumes:
         build_image(job, checkout)
+        run_tests(job, checkout)
     job.advance(State.PUBLISHING)
     publish(job, checkout, resumes=resumes)
 
