@@ -82,6 +82,15 @@ class Tried:
         return off + [(place, text) for place, verdict in matching for text in verdict.problems]
 
     @property
+    def key(self) -> str:
+        """How a form names the ref."""
+        return f"{self.ref.type} {self.ref.name}"
+
+    @property
+    def clashes(self) -> list[str]:
+        return list(dict.fromkeys(self.clashing.values()))
+
+    @property
     def reasons(self) -> list[tuple[int, str]]:
         """Of every rule, why it matches or does not."""
         return [(place, verdict.reason) for place, verdict in enumerate(self.verdicts, 1)]

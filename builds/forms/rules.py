@@ -10,10 +10,15 @@ from typing import Any
 from django import forms
 
 from builds.actions.rules import RuleDraft
-from builds.core.rules import Problem, RuleSpec, check_rule, default_paths, describe_rule
+from builds.core.examples import Checked
+from builds.core.plan import evaluate
+from builds.core.refnames import name_problem
+from builds.core.rules import Problem, Ref, RuleSpec, check_rule, default_paths, describe_rule
 from builds.core.schedule import schedule_problems
 from builds.core.templates import split_templates
 from builds.forms import widgets
+from builds.forms.examples import ExampleFields
+from builds.forms.rule_rows import NEW_RULE, as_typed, typed_row, unsaved
 from builds.forms.schedule import ScheduleFields
 from builds.models import BuildRule
 
@@ -21,7 +26,7 @@ MAX_RULES = 100
 _MINUTE_S = 60
 
 
-class RuleForm(ScheduleFields):
+class RuleForm(ScheduleFields, ExampleFields):
     """One row. Nothing is required here: an empty pattern is the core's to complain of, in its own words."""
 
     id = forms.IntegerField(required=False, widget=forms.HiddenInput())
@@ -132,6 +137,7 @@ class RuleForm(ScheduleFields):
             timeout_s=minutes * _MINUTE_S if minutes else None,
             schedule=self.typed_schedule()[0],
             schedule_zone=self.typed_schedule()[1],
+            examples=self.typed_examples(self.spec),
         )
 
     @property
@@ -145,6 +151,15 @@ class RuleForm(ScheduleFields):
             return "A new rule: say which refs it is for."
         return describe_rule(self.spec) + self.schedule_sentence(self.spec)
 
+    @cached_property
+    def checked(self) -> tuple[Checked, ...]:
+        """Its examples, each with what the rule makes of it now."""
+        return self.held(self.spec)
+
+    @property
+    def broken(self) -> int:
+        return sum(not one.is_good for one in self.checked)
+
     @property
     def next_runs(self) -> tuple[datetime, ...]:
         return self.runs(self.spec)
@@ -152,7 +167,8 @@ class RuleForm(ScheduleFields):
     def check(self) -> bool:
         """Ask the core, and put what it says at the fields. Whether the row is good."""
         if self.is_valid():
-            self.show(check_rule(self.spec) + schedule_problems(self.spec, *self.typed_schedule()))
+            problems = check_rule(self.spec) + schedule_problems(self.spec, *self.typed_schedule())
+            self.show(problems + self.example_problems(self.spec))
         return not self.errors
 
     def show(self, problems: Iterable[Problem]) -> None:
@@ -173,19 +189,19 @@ class RulesForm:
     @classmethod
     def of(cls, rules: Iterable[BuildRule]) -> RulesForm:
         """The saved rules."""
-        return cls([_as_typed(rule) for rule in rules])
+        return cls([as_typed(rule) for rule in rules])
 
     @classmethod
     def imported(cls, saved: Iterable[BuildRule], specs: Iterable[RuleSpec]) -> RulesForm:
         """The saved rules, and behind them rules from elsewhere that are not saved yet."""
-        return cls([_as_typed(rule) for rule in (*saved, *map(_unsaved, specs))])
+        return cls([as_typed(rule) for rule in (*saved, *map(unsaved, specs))])
 
     @classmethod
     def typed(cls, post: Mapping[str, Any]) -> RulesForm:
         """The rows of a request; `rule-total` says how many there are."""
         total = str(post.get("rule-total", "0"))
         count = min(int(total), MAX_RULES) if total.isascii() and total.isdigit() else 0
-        return cls([_typed_row(post, f"rule-{i}-") for i in range(count)])
+        return cls([typed_row(post, f"rule-{i}-", RuleForm.base_fields) for i in range(count)])
 
     @property
     def specs(self) -> list[RuleSpec]:
@@ -200,11 +216,13 @@ class RulesForm:
         return all([row.check() for row in self.rows])  # noqa: C419 — every row is to be checked
 
     def rearranged(self, wish: str) -> RulesForm:
-        """The rows after `add`, `remove-2`, `up-2`, `down-2` or `paths-2`; as they are for anything else."""
+        """The rows after `add`, `remove-2`, `up-2`, `down-2`, `paths-2` or `example-tag v1`; else as they are."""
         raw = list(self._raw)
         what, _, place = wish.partition("-")
         index = int(place) if place.isascii() and place.isdigit() else -1
-        if what == "add":
+        if what == "example":
+            self._keep(raw, place)
+        elif what == "add":
             raw.append(NEW_RULE | ({"pattern": "", "tags": ""} if raw else {}))
         elif 0 <= index < len(raw):
             if what == "remove":
@@ -217,44 +235,17 @@ class RulesForm:
                 raw[index : index + 2] = raw[index + 1], raw[index]
         return RulesForm(raw)
 
-
-# What most people start with.
-NEW_RULE = {"ref_type": "branch", "pattern": "main", "tags": "latest", "autobuild": "on", "cache": "on"}
+    def _keep(self, raw: list[dict[str, str]], text: str) -> None:
+        """What the rules make of one ref now becomes an example of those that match, or else of all of its kind."""
+        kind, _, name = text.partition(" ")
+        ref = Ref(kind, name)  # type: ignore[arg-type]  # of another kind it matches no rule
+        same = [i for i, row in enumerate(self.rows) if row.spec.ref_type == kind]
+        verdicts = evaluate(ref, self.specs, manual=True)
+        matching = [i for i in same if verdicts[i].matched]
+        if name_problem(name) is None:
+            for i in matching or same:
+                raw[i] = {**raw[i], "examples": self.rows[i].with_example(self.rows[i].spec, ref)}
 
 
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-def _typed_row(post: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    return {name: post[prefix + name] for name in RuleForm.base_fields if prefix + name in post}
-
-
-def _unsaved(spec: RuleSpec) -> BuildRule:
-    names = ("ref_type", "pattern", "dockerfile", "context", "target", "autobuild", "cache")
-    lists = ("tags", "platforms", "paths_include", "paths_exclude")
-    columns: dict[str, Any] = {name: getattr(spec, name) for name in names}
-    columns |= {name: list(getattr(spec, name)) for name in lists}
-    return BuildRule(**columns, build_args=dict(spec.build_args))
-
-
-def _as_typed(rule: BuildRule) -> dict[str, str]:
-    """A saved rule as somebody would have typed it."""
-    row = {
-        "id": str(rule.pk or ""),
-        "ref_type": rule.ref_type,
-        "pattern": rule.pattern,
-        "tags": ", ".join(rule.tags),
-        "dockerfile": rule.dockerfile,
-        "context": rule.context,
-        "target": rule.target,
-        "platforms": ", ".join(rule.platforms),
-        "build_args": "\n".join(f"{name}={value}" for name, value in rule.build_args.items()),
-        "paths_include": "\n".join(rule.paths_include),
-        "paths_exclude": "\n".join(rule.paths_exclude),
-        "schedule": rule.schedule,
-        "schedule_zone": rule.schedule_zone if rule.schedule else "",
-        "timeout_min": str(-(-rule.timeout_s // _MINUTE_S)) if rule.timeout_s else "",
-    }
-    switches = ("autobuild", "cache", "supersedes_running")
-    return row | {name: "on" for name in switches if getattr(rule, name)}

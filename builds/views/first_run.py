@@ -14,7 +14,7 @@ from accounts.models import Namespace, Role
 from builds.forms import RepositoryForm, RulesForm, SourceForm
 from builds.models import Build, Source
 from builds.views.lookup import find_repository, find_source, person
-from builds.views.rules import tester
+from builds.views.playground import effects
 from builds.views.source import save_link, source_facts
 from lib.refusal import Refused
 from registry.actions import create_repository
@@ -96,7 +96,7 @@ def _context(request: HttpRequest, repository: Repository, source: Source | None
     }
     if source is not None:
         form = RulesForm.of(saved) if saved else RulesForm([]).rearranged("add")
-        context |= {"form": form, **tester(source, form, "")}
+        context |= {"form": form, **effects(source, form)}
     return context
 
 

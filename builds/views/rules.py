@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Role
-from builds.actions import RulesRefused, known_of, save_rules
-from builds.core.plan import PlannedTag, Verdict, evaluate, find_collisions
-from builds.core.refnames import name_problem
-from builds.core.rules import Ref, check_rules
+from builds.actions import RulesRefused, request_probe, save_rules
+from builds.actions.rules import ExamplesBroken
 from builds.forms import RulesForm
 from builds.models import Source
 from builds.views.lookup import access_to, find_repository, find_source, person
+from builds.views.playground import Asked, effects
 from lib.humanize import plural
 from lib.refusal import Refused
 from registry.models import Repository
-
-TRIED = 200
-SHOWN = 40
-TYPED = 20
-_KINDS = {"branch": "branch", "tag": "tag", "pr": "pull_request", "pull_request": "pull_request"}
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What the rules make of one ref. `made` pairs each tag with the place of its rule, from 1."""
-
-    ref: Ref
-    verdicts: Sequence[Verdict]
-
-    @property
-    def is_built(self) -> bool:
-        return any(verdict.builds for verdict in self.verdicts)
-
-    @property
-    def made(self) -> list[tuple[int, PlannedTag]]:
-        return [(place, tag) for place, verdict in enumerate(self.verdicts, 1) for tag in verdict.tags]
-
-    @property
-    def pending(self) -> list[tuple[int, str]]:
-        return [(place, text) for place, verdict in enumerate(self.verdicts, 1) for text in verdict.pending]
-
-    @property
-    def remarks(self) -> list[tuple[int, str]]:
-        """What a person should know of rules that match: tags that are not made, autobuild that is off."""
-        matching = [(place, verdict) for place, verdict in enumerate(self.verdicts, 1) if verdict.matched]
-        off = [(place, verdict.reason) for place, verdict in matching if not verdict.builds and not verdict.problems]
-        return off + [(place, text) for place, verdict in matching for text in verdict.problems]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,29 +35,31 @@ def rules(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         can_write = access_to(request, repository).can_write
         form = RulesForm.of(saved)
         form = form.rearranged("add") if not saved and can_write else form
-        return _page(request, repository, source, form, typed="")
+        return _page(request, repository, source, form)
     return _change(request, repository, source)
 
 
 def _change(request: HttpRequest, repository: Repository, source: Source) -> HttpResponse:
     form, wish = RulesForm.typed(request.POST), request.POST.get("do", "save")
-    typed = request.POST.get("refs", "")
-    if wish != "save":
+    if not wish.startswith("save"):
         form = form.rearranged(wish)
-        if wish == "try":
+        if wish == "look":
+            request_probe(source)
+        if wish in ("try", "look") or wish.startswith("page-"):
             form.check()
-        return _page(request, repository, source, form, typed=typed)
+        return _page(request, repository, source, form)
     if not form.check():
-        return _page(request, repository, source, form, typed=typed, status=422)
+        return _page(request, repository, source, form, status=422)
     try:
-        saved = save_rules(person(request), source, form.drafts)
+        saved = save_rules(person(request), source, form.drafts, force=wish == "save-anyway")
     except RulesRefused as refused:
         for place, problems in refused.problems.items():
             form.rows[place].show(problems)
-        return _page(request, repository, source, form, typed=typed, status=422)
+        broken = refused.problems if isinstance(refused, ExamplesBroken) else {}
+        return _page(request, repository, source, form, broken=sorted(broken), status=422)
     except Refused as refused:
-        messages.warning(request, refused.sentence)
-        return _page(request, repository, source, form, typed=typed, status=409)
+        messages.error(request, refused.sentence)
+        return redirect("repository-rules", *_path(repository))
     messages.success(request, f"Saved: {plural(len(saved), 'rule')}. The next push is judged by them.")
     return redirect(
         "repository-setup" if request.POST.get("next") == "setup" else "repository-rules", *_path(repository)
@@ -100,17 +67,27 @@ def _change(request: HttpRequest, repository: Repository, source: Source) -> Htt
 
 
 def _page(
-    request: HttpRequest, repository: Repository, source: Source, form: RulesForm, *, typed: str, status: int = 200
+    request: HttpRequest,
+    repository: Repository,
+    source: Source,
+    form: RulesForm,
+    *,
+    broken: Sequence[int] = (),
+    status: int = 200,
 ) -> HttpResponse:
+    """`broken` are the places, from 0, of rules that do not keep their examples."""
+    fields: QueryDict = request.POST if request.method == "POST" else request.GET
     context = {
         "repository": repository,
         "tab": "rules",
         "source": source,
         "form": form,
         "is_dirty": request.method == "POST",
+        "broken": [(place + 1, form.rows[place]) for place in broken],
+        "next": request.POST.get("next", ""),
+        **effects(source, form, Asked.of(fields)),
     }
-    context |= tester(source, form, typed) | {"next": request.POST.get("next", "")}
-    is_fragment = request.headers.get("HX-Request") == "true" and request.POST.get("do", "save") != "save"
+    is_fragment = request.headers.get("HX-Request") == "true" and not fields.get("do", "save").startswith("save")
     template = "builds/_rules_editor.html" if is_fragment else "builds/repository_rules.html"
     return render(request, template, context, status=status)
 
@@ -118,53 +95,27 @@ def _page(
 @login_required
 @require_POST
 def try_rules(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
-    """The tester's answer to the rules as they are typed: refs with their tags, and the problems of every field."""
+    """The playground's answer to the rules as they are typed: refs with their tags, and the problems of every field.
+
+    With `do` a worker is asked to look at the refs again (`look`), or a ref becomes an example (`example-tag v1`).
+    """
     repository = find_repository(request, namespace, name, role=Role.WRITE)
     source = find_source(repository)
-    form = RulesForm.typed(request.POST)
+    form, wish = RulesForm.typed(request.POST), request.POST.get("do", "")
+    if wish == "look" and source is not None:
+        request_probe(source)
+    if wish.startswith("example-"):
+        form = form.rearranged(wish)
     form.check()
-    context = {"repository": repository, "source": source, "form": form, "is_live": True}
-    return render(request, "builds/_rules_tester.html", context | tester(source, form, request.POST.get("refs", "")))
-
-
-def tester(source: Source | None, form: RulesForm, typed: str) -> dict[str, Any]:
-    """What the rules make of the repository's own refs and of those that were typed."""
-    specs = form.specs
-    own = list(_typed_refs(typed))
-    known = [ref for ref in _known_refs(source) if ref not in own]
-    facts = known_of(source, specs, also=own)
-    tried = [Tried(ref, evaluate(ref, specs, known=facts)) for ref in [*own, *known[:TRIED]]]
-    built = [one for one in tried if one.is_built or one.ref in own or one.remarks]
-    rest = [one for one in tried if one not in built]
-    warnings = [clash.message for clash in check_rules(specs)]
-    warnings += [found.message for found in find_collisions((one.ref, one.verdicts) for one in tried)]
-    return {
-        "typed": typed,
-        "tried": built[:SHOWN],
-        "more": max(0, len(built) - SHOWN),
-        "unmatched": rest[:SHOWN],
-        "unmatched_total": len(rest),
-        "warnings": list(dict.fromkeys(warnings))[:5],
-        "refs_known": bool(known),
-        "refs_left_out": max(0, len(known) - TRIED),
+    context = {
+        "repository": repository,
+        "source": source,
+        "form": form,
+        "is_live": True,
+        "is_kept": wish.startswith("example-"),
+        **effects(source, form, Asked.of(request.POST)),
     }
-
-
-def _known_refs(source: Source | None) -> list[Ref]:
-    """The refs that a worker found, the default branch first."""
-    rows = source.refs if source else []
-    refs = [Ref(row["type"], row["name"]) for row in rows]
-    default = source.default_branch if source else ""
-    return sorted(refs, key=lambda ref: (ref.type != "branch", ref.name != default))
-
-
-def _typed_refs(text: str) -> Iterator[Ref]:
-    """`tag v1.2` is a tag, `branch x` or a bare name a branch; what Git would not allow is left out."""
-    for line in dict.fromkeys(text.splitlines()[:TYPED]):
-        first, _, rest = line.strip().partition(" ")
-        kind, name = (_KINDS[first], rest.strip()) if first in _KINDS and rest.strip() else ("branch", line.strip())
-        if name and name_problem(name) is None:
-            yield Ref(kind, name)  # type: ignore[arg-type]  # _KINDS holds nothing but RefType
+    return render(request, "builds/_rules_tester.html", context)
 
 
 def _path(repository: Repository) -> tuple[str, str]:

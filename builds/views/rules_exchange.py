@@ -19,7 +19,7 @@ from builds.forms import RulesForm
 from builds.models import Source
 from builds.reading import written_rules
 from builds.views.lookup import find_repository, find_source
-from builds.views.rules import tester
+from builds.views.playground import effects
 
 KINDS = {"docker-hub": "Docker Hub", "metadata-action": "docker/metadata-action"}
 
@@ -54,7 +54,7 @@ def _imported(request: HttpRequest, source: Source) -> dict[str, Any]:
         "as_file": write_rules_file(rules, schema_url=schema_url(request)) if rules else "",
         "form": form,
         "is_dirty": True,
-        **tester(source, form, ""),
+        **effects(source, form),
     }
 
 
