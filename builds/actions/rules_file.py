@@ -83,12 +83,15 @@ def ask_reading(source: Source, push: dict[str, Any] | None = None) -> None:
     enqueue("builds.read_rules_file", str(source.pk), expires_s=60)
 
 
-def ask_reading_for_push(source: Source, ref: Ref, commit: str, order: Order, *, judged: bool) -> None:
-    """A push came: one of the default branch may bring other rules. `judged`: it is to be built by them."""
+def ask_reading_for_push(source: Source, ref: Ref, commit: str, order: Order, *, judged: bool) -> bool:
+    """A push came: one of the default branch may bring other rules, and only then the file is read.
+
+    `judged`: the push is to be built by them. Gives whether a reading was asked for.
+    """
     if source.rules_from != Source.RulesFrom.FILE or ref.type != "branch":
-        return
+        return False
     if source.default_branch and ref.name != source.default_branch:
-        return
+        return False
     push = {
         "ref": ref.name,
         "commit": commit,
@@ -100,6 +103,7 @@ def ask_reading_for_push(source: Source, ref: Ref, commit: str, order: Order, *,
         "delivery_id": str(order.delivery_id) if order.delivery_id else "",
     }
     ask_reading(source, push if judged else {})
+    return True
 
 
 def note_tips(source: Source, tips: Mapping[str, str]) -> None:

@@ -165,6 +165,7 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
     repository = event.repository
     delivery.status = decision.status
     delivery.sentence = decision.sentence + contact_sentence(source, repository)
+    delivery.sentence += ask_for_rules(source, event, decision, pushed_order(delivery))
     delivery.verdicts, delivery.changes = decided_as_json(event, decision)
     delivery.save(force_insert=True)
     record_contact(
@@ -174,7 +175,6 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
         take_pull_request(delivery, source, event, decision)
     elif decision.status == Delivery.Status.BUILT:
         add_builds(delivery, source, event, decision, pushed_order(delivery))
-    ask_for_rules(source, event, decision, pushed_order(delivery))
     if Delivery.Status.SKIPPED in (decision.status, *(part.status for part in decision.parts)):
         note_skipped_pushes(delivery, source, event, decision)
         want_for_skipped(delivery, source, event)

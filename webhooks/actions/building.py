@@ -59,17 +59,20 @@ def add_builds(delivery: Delivery, source: Source, event: Event, decision: Decis
     delivery.save(update_fields=["build_ids", "sentence", "changes"])
 
 
-def ask_for_rules(source: Source, event: Event, decision: Decision, order_of_push: OrderOf) -> None:
+def ask_for_rules(source: Source, event: Event, decision: Decision, order_of_push: OrderOf) -> str:
     """A push of the default branch may bring another rules file; inside the caller's transaction.
 
     It was judged by the rules that are saved; once the file is read it is judged by those that are new or changed.
+    Gives what the ledger says of that, "" where there is nothing to say.
     """
     if source.rules_from != Source.RulesFrom.FILE:
-        return
+        return ""
+    asked = False
     for change, part in parts_of(event, decision):
         if isinstance(change, PushEvent) and not change.deleted:
             is_wanted = part.status in (Status.BUILT, Status.NOTHING)
-            ask_reading_for_push(source, change.ref, change.commit, order_of_push(change), judged=is_wanted)
+            asked |= ask_reading_for_push(source, change.ref, change.commit, order_of_push(change), judged=is_wanted)
+    return " `.imageyard.yml` is read anew; what is new in it is judged too." if asked else ""
 
 
 def parts_of(event: Event, decision: Decision) -> Iterator[tuple[PushEvent | Ignored, Decision]]:

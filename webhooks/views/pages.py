@@ -97,10 +97,18 @@ def replay(request: HttpRequest, namespace: str, name: str, delivery_id: str) ->
 
 
 def builds_of(rows: Any) -> dict[Any, list[Build]]:
-    """The builds that each delivery asked for, by the delivery's id; one query for all of them."""
+    """The builds that each delivery asked for, by the delivery's id; one query for all of them.
+
+    Those that it asked for later, by rules that it brought along, come last.
+    """
+    rows = list(rows)
     wanted = {pk for row in rows for pk in row.build_ids}
-    found = Build.objects.for_page().select_related("superseded_by").in_bulk(wanted) if wanted else {}
-    return {row.pk: [found[pk] for pk in row.build_ids if pk in found] for row in rows}
+    asked = Q(pk__in=wanted) | Q(delivery_id__in=[row.pk for row in rows])
+    found = {build.pk: build for build in Build.objects.for_page().select_related("superseded_by").filter(asked)}
+    later = {row.pk: sorted(pk for pk, build in found.items() if build.delivery_id == row.pk) for row in rows}
+    return {
+        row.pk: [found[pk] for pk in dict.fromkeys((*row.build_ids, *later[row.pk])) if pk in found] for row in rows
+    }
 
 
 def _changes(delivery: Delivery) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
