@@ -77,6 +77,14 @@ class Vetted:
 
 def vet(document: Mapping[str, Any], around: Around) -> Vetted:
     """The project with `sut` and what it needs, bounded. Raises ComposeRefused with all that may not be."""
+    try:
+        return _vet(document, around)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # Compose has checked the types. A version that spells them in another way is not guessed at.
+        raise ComposeRefused("Compose spelled it out in a way that Imageyard does not know") from error
+
+
+def _vet(document: Mapping[str, Any], around: Around) -> Vetted:
     services = {name: one or {} for name, one in (document.get("services") or {}).items()}
     names = needed(services)
     if len(names) > MAX_SERVICES:

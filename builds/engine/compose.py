@@ -28,6 +28,8 @@ LOOK_S = 2.0
 SETTLE_S = 5.0
 _MAX_FILES = 20
 _ENV_FILE_BYTES = 64 * 1024
+# What Compose writes before the line of a container's end, for terminals, also where there is none.
+_CLEAR_LINE = b"\x1b[K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +44,25 @@ class SutEnd:
 def spell_out(docker: Docker, tree: Path, file: Path, *, project: str, variables: Mapping[str, str]) -> dict[str, Any]:
     """The file as `docker compose config` understands it. Raises ComposeRefused and Stopped.
 
-    `variables` are all that `$NAME` in the file can become. Compose reads copies of what was looked at, which lie
+    `variables` are all that `$NAME` in the file can become. They stand in a file of their own: in the environment of
+    Compose itself a name like LD_PRELOAD would do other things. Compose reads copies of what was looked at, which lie
     beside the originals so that relative paths stay true.
     """
+    env_file = docker.config / f"{project}.env"
+    env_file.write_text(env_lines(variables), encoding="utf-8")
     with _twins(tree) as twins:
         twin = twins.of(file, read_compose)
         out = bytearray()
-        environment = {key: docker.environment[key] for key in ("PATH", "HOME", "LC_ALL", "DOCKER_CONFIG")}
         done = docker(
             f"--file={twin}",
             f"--project-directory={file.parent}",
             f"--project-name={project}",
-            "--env-file=/dev/null",
+            f"--env-file={env_file}",
             "--profile=*",
             "--ansi=never",
             "config",
             "--format=json",
             argv=compose_argv(),
-            environment={**variables, **environment},
             timeout_s=CONFIG_S,
             on_stdout=out.extend,
         )
@@ -72,6 +75,15 @@ def spell_out(docker: Docker, tree: Path, file: Path, *, project: str, variables
     if not isinstance(document, dict):
         raise ComposeRefused("Compose did not spell it out")
     return document
+
+
+def env_lines(variables: Mapping[str, str]) -> str:
+    """Variables as Compose's env files have them, in double quotes (compose-go, dotenv/parser.go)."""
+    lines = []
+    for name, value in variables.items():
+        quoted_value = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\r", "\\r")
+        lines.append(f'{name}="{quoted_value.replace(chr(10), chr(92) + "n")}"\n')
+    return "".join(lines)
 
 
 def _reason(stderr: bytes, twin: Path) -> str:
@@ -276,7 +288,7 @@ class _Follower:
         return self._ended.reason == "drain"
 
     def take(self, chunk: bytes) -> None:
-        self._say(chunk)
+        self._say(chunk.replace(_CLEAR_LINE, b""))
         text = self._line + chunk
         self._line = text[text.rfind(b"\n") + 1 :][-200:]
         if self._words.search(text):

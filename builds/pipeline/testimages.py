@@ -30,7 +30,7 @@ def pull_this(docker: Docker, image: str, name: str, say: Say) -> None:
         raise BuildError(
             ErrorKind.PLATFORM,
             "The image was pushed, but the Docker Engine that would test it refuses to pull it over plain HTTP. "
-            "Whoever runs Imageyard adds the registry to that engine's `insecure-registries`, or gives the registry TLS.",
+            "Whoever runs Imageyard adds the registry to that engine's `insecure-registries`, or gives it TLS.",
         )
     raise BuildError(
         ErrorKind.REGISTRY,

@@ -22,7 +22,7 @@ from builds.engine.testfiles import MAX_TESTS, find_tests
 from builds.pipeline.job import Job
 from builds.pipeline.testbench import Bench, test_bench
 
-__all__ = ["Results", "enter_testing", "run_tests"]
+__all__ = ["Results", "enter_testing", "run_tests", "with_tags"]
 
 
 def run_tests(job: Job, checkout: Checkout) -> None:
@@ -34,11 +34,22 @@ def run_tests(job: Job, checkout: Checkout) -> None:
     enter_testing(job)
     results = Results(job, [path.name for path in found])
     if len(found) > MAX_TESTS:
-        raise BuildError(ErrorKind.USER, words.TOO_MANY.format(most=MAX_TESTS))
-    with test_bench(job, checkout) as bench:
-        for place, path in enumerate(found):
-            with results.of(path.name):
-                _run(job, bench, path, place)
+        raise with_tags(job, BuildError(ErrorKind.USER, words.TOO_MANY.format(most=MAX_TESTS)))
+    try:
+        with test_bench(job, checkout) as bench:
+            for place, path in enumerate(found):
+                with results.of(path.name):
+                    _run(job, bench, path, place)
+    except BuildError as error:
+        raise with_tags(job, error) from error
+
+
+def with_tags(job: Job, error: BuildError) -> BuildError:
+    """The same failure, and what it means for the tags; one that is tried again by itself means nothing yet."""
+    if error.retryable:
+        return error
+    tail = words.tags_sentence(job.build.build_tag, is_pushed=job.build.is_pushed)
+    return BuildError(error.kind, f"{error.message} {tail}", step=error.step, dockerfile_line=error.dockerfile_line)
 
 
 def enter_testing(job: Job) -> None:
@@ -85,10 +96,8 @@ class Results:
         try:
             yield
         except BuildError as error:
-            tail = words.tags_sentence(self._job.build.build_tag, is_pushed=self._job.build.is_pushed)
             self._save(row, state=words.FAILED, sentence=error.message, seconds=_since(began))
-            message = error.message if error.retryable else f"{error.message} {tail}"
-            raise BuildError(error.kind, message, retryable=error.retryable, step=error.step) from error
+            raise
         except Stopped:
             self._save(row, state=words.STOPPED, seconds=_since(began))
             raise
