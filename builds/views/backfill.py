@@ -69,11 +69,12 @@ def _page(request: HttpRequest, repository: Repository, source: Source, *, probl
     # The newest stand first on the page, though they are built last.
     shown = found[::-1][:SHOWN]
     rest = len([gap for gap in found[: len(found) - len(shown)] if not gap.was_tried])
-    ticked = set(request.POST.getlist("refs")) if request.method == "POST" else None
+    is_none = request.GET.get("tick") == "none"
+    ticked = set(request.POST.getlist("refs")) if request.method == "POST" or is_none else None
     rows = [(gap, gap.key in ticked if ticked is not None else not gap.was_tried) for gap in shown]
     with_rest = bool(rest and not find)
     counted = [gap for gap, is_ticked in rows if is_ticked]
-    counted += chosen(gaps, None)[:rest] if with_rest else []
+    counted += chosen(gaps, None)[:rest] if with_rest and not is_none else []
     context = {
         "repository": repository,
         "tab": "rules",
@@ -84,6 +85,7 @@ def _page(request: HttpRequest, repository: Repository, source: Source, *, probl
         "found": len(found),
         "total": len(gaps),
         "find": find,
+        "is_none": is_none,
         "has_rules": source.rules.exists(),
         "problem": problem,
         **_sum(counted),

@@ -116,6 +116,12 @@ def test_it_finds_refs_by_a_part_of_their_name(writer, source):  # noqa: F811
     assert "v1.10.0" not in page
 
 
+def test_it_ticks_none_where_somebody_wants_to_choose_a_few(writer, source):  # noqa: F811
+    page = writer.get(PAGE, {"tick": "none", "find": "v1"})
+    assert "Nothing is chosen." in words(page)
+    assert " checked" not in page.content.decode()
+
+
 def test_it_says_that_nothing_was_chosen(writer, source):  # noqa: F811
     answer = writer.post(PAGE, {})
     assert answer.status_code == 409
