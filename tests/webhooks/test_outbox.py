@@ -98,3 +98,17 @@ def test_the_end_of_a_build_it_reads_at_once(rings, django_capture_on_commit_cal
     with django_capture_on_commit_callbacks(execute=True):
         stop(run)
     assert "webhooks.read_build_events" in rings
+
+
+def test_the_names_of_tasks_it_knows_in_every_process():
+    """A web process rings for them too, and imports nothing but Django's applications."""
+    import subprocess
+    import sys
+
+    code = (
+        "import django; django.setup(); from celery import current_app; "
+        "print(*sorted(name for name in current_app.tasks if name.startswith('webhooks.')))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    for name in ("read_build_events", "send_statuses", "check_connection", "list_repositories", "run_forge_errand"):
+        assert f"webhooks.{name}" in found

@@ -60,7 +60,8 @@ def _list_context(request: HttpRequest, repository: Repository) -> dict[str, Any
     source = find_source(repository)
     rows = ForgeConnection.objects.filter(namespace=repository.namespace_id).for_page()
     fitting = [row for row in rows if source is None or row.forge == source.forge]
-    asked = request.GET.get("connection", "") or request.POST.get("connection", "")
+    linked = SourceLink.objects.filter(source__repository=repository).values_list("connection_id", flat=True).first()
+    asked = request.GET.get("connection", "") or request.POST.get("connection", "") or str(linked or "")
     chosen = next((row for row in fitting if str(row.pk) == asked), fitting[0] if fitting else None)
     return {
         "repository": repository,
