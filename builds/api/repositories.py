@@ -23,6 +23,7 @@ from builds.api.schemas import (
     TagOut,
 )
 from builds.api.shapes import repositories_out, rule_out, source_out, tag_out, verdict_out
+from builds.core.examples import Example
 from builds.core.plan import evaluate, find_collisions
 from builds.core.rules import Ref, RuleSpec
 from builds.models import Source
@@ -78,6 +79,7 @@ def link(request: HttpRequest, namespace: str, name: str, body: SourceIn) -> Any
         lfs=body.lfs,
         keeps_git_dir=body.keeps_git_dir,
         parallel_builds=body.parallel_builds,
+        autotest=body.autotest,
     )
     saved = save_source(person(request), repository, draft)
     return source_out(saved.source, saved.new_secret)
@@ -91,8 +93,11 @@ def rules(request: HttpRequest, namespace: str, name: str) -> Any:
 
 
 @router.put(f"{R}/rules", response=list[RuleOut], summary="Replace the rules")
-def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[RuleIn]) -> Any:
-    """Make these the rules, in this order. All or nothing: with one problem nothing is saved."""
+def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[RuleIn], *, force: bool = False) -> Any:
+    """Make these the rules, in this order. All or nothing: with one problem nothing is saved.
+
+    An example that its rule does not keep is a problem too, unless `force` says that it is meant.
+    """
     source = _source(request, namespace, name, role=Role.WRITE)
     drafts = [
         RuleDraft(
@@ -101,10 +106,11 @@ def replace_rules(request: HttpRequest, namespace: str, name: str, body: list[Ru
             timeout_s=rule.timeout_s,
             schedule=rule.schedule,
             schedule_zone=rule.schedule_zone,
+            examples=_examples(rule),
         )
         for rule in body
     ]
-    return [rule_out(rule) for rule in save_rules(person(request), source, drafts)]
+    return [rule_out(rule) for rule in save_rules(person(request), source, drafts, force=force)]
 
 
 @router.post(f"{R}/rules/test", response=RulesTestOut, summary="Try the rules on refs")
@@ -140,6 +146,12 @@ def _source(request: HttpRequest, namespace: str, name: str, *, role: Role) -> S
     if source is None:
         raise Http404(f"{namespace}/{name} has no source yet. Link one: PUT /repositories/{namespace}/{name}/source.")
     return source
+
+
+def _examples(rule: RuleIn) -> tuple[Example, ...] | None:
+    if rule.examples is None:
+        return None
+    return tuple(Example(Ref(one.ref_type, one.ref), tuple(one.tags)) for one in rule.examples)
 
 
 def _spec(rule: RuleIn) -> RuleSpec:

@@ -35,6 +35,7 @@ class SourceIn(Schema):
     lfs: bool = Field(False, description="Fetch the content of Git LFS files; off, the build gets their pointers.")
     keeps_git_dir: bool = False
     parallel_builds: int = Field(1, ge=1, le=64)
+    autotest: bool | None = Field(None, description="Run `*.test.yml` files; absent it stays as it is, at first on.")
 
 
 class SourceOut(Schema):
@@ -45,10 +46,19 @@ class SourceOut(Schema):
     clone_url: str
     default_branch: str
     lfs: bool
+    autotest: bool
     webhook_url: str
     webhook_secret: str | None = None
     deploy_key: str | None = Field(None, description="Public half; add it to the forge's deploy keys.")
     connected_at: datetime | None = Field(None, description="When the first good delivery arrived.")
+
+
+class ExampleIn(Schema):
+    """A ref and the tags that the rule makes of it; without tags the rule must not match it."""
+
+    ref_type: RefType
+    ref: str = Field(max_length=1000)
+    tags: list[str] = Field([], max_length=100)
 
 
 class RuleIn(Schema):
@@ -69,6 +79,9 @@ class RuleIn(Schema):
     schedule_zone: str = Field("UTC", max_length=64, description="IANA time zone of the schedule.")
     paths_include: list[str] = Field([], max_length=200, description="A branch push builds if it changes one of these.")
     paths_exclude: list[str] = Field([], max_length=200, description="Globs as in .gitignore: paths that do not count.")
+    examples: list[ExampleIn] | None = Field(
+        None, max_length=200, description="Tests that stay with the rule. Absent: those that it has stay, unasked."
+    )
 
 
 class RuleOut(RuleIn):
@@ -77,6 +90,7 @@ class RuleOut(RuleIn):
     schedule_next_at: datetime | None = None
     paused_at: datetime | None = Field(None, description="Since when it builds by hand alone, as it kept failing.")
     paused_reason: str = ""
+    examples: list[ExampleIn]
 
 
 class RefIn(Schema):

@@ -48,6 +48,7 @@ def source_out(source: Source, secret: str | None = None) -> dict[str, Any]:
         "clone_url": source.clone_url,
         "default_branch": source.default_branch,
         "lfs": source.lfs,
+        "autotest": source.autotest,
         "webhook_url": f"{settings.PUBLIC_URL}/webhooks/{source.forge}/{source.pk}",
         "webhook_secret": secret,
         "deploy_key": source.deploy_key_public or None,
@@ -77,6 +78,7 @@ def rule_out(rule: BuildRule) -> dict[str, Any]:
         "paused_reason": rule.paused_reason,
         "paths_include": rule.paths_include,
         "paths_exclude": rule.paths_exclude,
+        "examples": rule.examples,
         "sentence": describe_rule(rule.spec) + also_scheduled(rule.schedule, rule.schedule_zone),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from django import forms
 
 from builds.core.examples import Checked, Example, check_examples, example_of, read_examples, write_examples
@@ -40,5 +42,10 @@ class ExampleFields(forms.Form):
         return write_examples([*lines, example_of(ref, spec)], spec.ref_type)
 
     def _read(self, spec: RuleSpec) -> tuple[tuple[Example, ...], tuple[str, ...]]:
+        return read_examples(self._lines, spec.ref_type)
+
+    @cached_property
+    def _lines(self) -> str:
+        """Read once: Django takes a value away when a problem is put at its field."""
         self.is_valid()
-        return read_examples(str(self.cleaned_data.get("examples") or ""), spec.ref_type)
+        return str(self.cleaned_data.get("examples") or "")
