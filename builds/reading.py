@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from builds.actions.claim import queued_in_order
-from builds.actions.rules_file import file_rule_of
+from builds.actions.rules_taken import file_rule_of
 from builds.core.rules import RuleSpec
 from builds.core.rulesfile_write import write_rules_file
 from builds.core.states import RUNNING, State

@@ -5,7 +5,8 @@ from __future__ import annotations
 import structlog
 
 from builds import live
-from builds.actions.rules_file import Found, apply_reading, record_unread, take_reading
+from builds.actions.rules_file import record_unread, take_reading
+from builds.actions.rules_taken import Found, apply_reading
 from builds.core.errors import BuildError, Stopped
 from builds.core.rulesfile import FILE_NAME, MAX_BYTES
 from builds.engine.gitfile import read_file

@@ -12,8 +12,6 @@ from accounts.tokens import create_token
 from builds.actions import RuleDraft, save_rules
 from builds.actions.request import Order
 from builds.actions.rules_file import (
-    Found,
-    apply_reading,
     ask_reading_for_push,
     note_tips,
     record_unread,
@@ -21,6 +19,7 @@ from builds.actions.rules_file import (
     set_rules_from,
     take_reading,
 )
+from builds.actions.rules_taken import Found, apply_reading
 from builds.core.rules import Ref, RuleSpec
 from builds.core.states import State
 from builds.models import Build, RulesFileRead, Source

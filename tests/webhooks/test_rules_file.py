@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Role
-from builds.actions.rules_file import Found, apply_reading, set_rules_from, take_reading
+from builds.actions.rules_file import set_rules_from, take_reading
+from builds.actions.rules_taken import Found, apply_reading
 from builds.models import Build, RulesFileRead
 from lib.clock import database_now
 from tests.builds.pages import as_user, words
