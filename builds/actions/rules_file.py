@@ -84,7 +84,8 @@ def ask_reading_for_push(source: Source, ref: Ref, commit: str, order: Order, *,
         "detail": order.detail[:300],
         "delivery_id": str(order.delivery_id) if order.delivery_id else "",
     }
-    ask_reading(source, push if judged else {})
+    # One that is not to be built leaves the push before it, whose rules may not have been read yet.
+    ask_reading(source, push if judged else None)
     return True
 
 

@@ -43,7 +43,8 @@ def apply_reading(reading: RulesFileRead, found: Found) -> list[Build]:
     Again is harmless: then nothing is new.
     """
     with transaction.atomic():
-        source = Source.objects.select_for_update().select_related("repository__namespace").get(pk=reading.pk)
+        rows = Source.objects.select_for_update(of=("self",)).select_related("repository__namespace")
+        source = rows.get(pk=reading.pk)
         builds: list[Build] = []
         if source.rules_from == Source.RulesFrom.FILE:
             before = {rule.pk: _content(rule) for rule in source.rules.all()}
@@ -57,8 +58,8 @@ def apply_reading(reading: RulesFileRead, found: Found) -> list[Build]:
             )
             if not problems:
                 builds = _judge_again(source, reading.push, before)
-        rows = RulesFileRead.objects.filter(pk=reading.pk, asked_at=reading.asked_at)
-        rows.update(asked_at=None, failures=0, push={})
+        mine = RulesFileRead.objects.filter(pk=reading.pk, asked_at=reading.asked_at)
+        mine.update(asked_at=None, failures=0, push={})
     return builds
 
 

@@ -164,6 +164,13 @@ def test_it_reads_and_builds_nothing_for_a_push_that_wants_to_be_skipped(source)
     assert len(saved(source)) == 2
 
 
+def test_it_judges_a_push_though_the_one_after_it_wants_to_be_skipped(source):
+    push(source)
+    push(source, "b" * 40, judged=False)
+    (build,) = read(source, TWO)
+    assert build.commit == COMMIT
+
+
 def test_it_is_read_by_one_worker_at_a_time(source):
     assert take_reading(str(source.pk), database_now()) is not None
     assert take_reading(str(source.pk), database_now()) is None
