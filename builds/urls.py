@@ -23,6 +23,7 @@ from builds.views import (
     rules_exchange,
     source,
     tags,
+    testing,
     trigger,
     variables,
 )
@@ -68,6 +69,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/settings/deploy-key", source.deploy_key, name="settings-deploy-key"),
     path(f"{R}/settings/host-keys", source.host_keys, name="settings-host-keys"),
     path(f"{R}/settings/pull-requests", pull_requests.pull_requests, name="settings-pull-requests"),
+    path(f"{R}/settings/tests", testing.page, name="settings-tests"),
+    path(f"{R}/settings/tests/autotest", testing.autotest, name="settings-autotest"),
+    path(f"{R}/settings/tests/hooks", testing.hooks, name="settings-hooks"),
     path(f"{R}/settings/variables", variables.variables, name="settings-variables"),
     path(f"{R}/settings/variables/<int:variable_id>/delete", variables.delete, name="settings-variable-delete"),
     path(f"{R}/settings/delete", source.delete, name="settings-delete"),

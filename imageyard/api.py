@@ -25,6 +25,7 @@ from builds.api import (
     repositories,
     rules_exchange,
     rules_source,
+    testing,
     variables,
 )
 from builds.api.shapes import verdict_out
@@ -81,6 +82,7 @@ api.add_router("", repositories.router)
 api.add_router("", builds.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
+api.add_router("", testing.router)
 api.add_router("", bases.router)
 api.add_router("", backfill.router)
 api.add_router("", rules_source.router)

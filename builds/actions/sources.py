@@ -31,7 +31,10 @@ KEPT_REFS = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceDraft:
-    """What a person or the API says of a source. None for `username` or `token` keeps what is stored, "" removes it."""
+    """What a person or the API says of a source.
+
+    None for `username`, `token` or `autotest` keeps what is stored; "" removes a credential.
+    """
 
     forge: str
     clone_url: str
@@ -42,6 +45,7 @@ class SourceDraft:
     lfs: bool = False
     keeps_git_dir: bool = False
     parallel_builds: int = 1
+    autotest: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         "keeps_git_dir": draft.keeps_git_dir,
         "parallel_builds": max(1, draft.parallel_builds),
     }
+    if draft.autotest is not None:
+        fields["autotest"] = draft.autotest
     token = split.token or draft.token
     if token is not None:
         fields["token"] = token.strip()
@@ -85,6 +91,8 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         source = Source.objects.select_for_update().filter(repository=repository).first()
         if source is not None and source.clone_url != url:
             fields |= {"forge_repository_id": "", "forge_full_name": "", "connected_at": None, "refs": []}
+            # The trust was in the scripts of the other one.
+            fields["hooks_trusted"] = source.hooks_trusted and actor.is_superuser
             if token is None and not _same_server(source.clone_url, address):
                 # A credential stays with the server it was given for; another one is never sent it.
                 fields |= {"token": "", "username": draft.username or ""}

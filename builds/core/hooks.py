@@ -89,7 +89,7 @@ def exports(environment: Mapping[str, str]) -> str:
 
 
 def named(names: Iterable[str]) -> str:
-    """ "`hooks/pre_build` and `hooks/build`", for a sentence."""
+    """For a sentence: `hooks/pre_build` and `hooks/build`."""
     shown = [f"`{FOLDER}/{name}`" for name in names]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
@@ -130,3 +130,27 @@ def needs_engine_sentence(name: str) -> str:
         "Imageyard sets IMAGEYARD_HOOKS_DOCKER_HOST to one that is there for this alone, or the hook goes: the rule's "
         "own step does the same without it."
     )
+
+
+NO_ENGINE = (
+    "Hooks cannot run here: they need a Docker Engine for their container, and none answers on this worker. Whoever "
+    "runs Imageyard gives it one (DOCKER_HOST), or an administrator takes the trust in this repository's hooks back."
+)
+
+
+def timeout_sentence(name: str, took: str) -> str:
+    """It took longer than a hook may."""
+    return (
+        f"`{FOLDER}/{name}` did not end within {took} and was stopped. Make it faster, or ask whoever runs Imageyard "
+        "for more time (IMAGEYARD_TEST_TIMEOUT_S)."
+    )
+
+
+def no_image_sentence(image: str) -> str:
+    """A build hook ended well, and its image is not there."""
+    return f"`{FOLDER}/build` ended well, but there is no image `{image}`: build it under the name in `$IMAGE_NAME`."
+
+
+def after_push_sentence(why: str) -> str:
+    """What comes after the tags cannot take them back."""
+    return f"{why} The tags had been put by then."

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from builds.actions import lifecycle
 from builds.actions.runs import renew_lease
@@ -14,6 +17,7 @@ from builds.core.plan import PlannedTag
 from builds.engine.git import Checkout
 from builds.models import Build
 from builds.pipeline.checkout import commit_relation
+from builds.pipeline.hooks import Hooks
 from builds.pipeline.job import Job
 from builds.pipeline.tags import Looked, look_for_tags, verdict_of
 from registry.actions import PublishLock, TagPut, publish_lock
@@ -22,6 +26,8 @@ from registry.models import Registry, Tag
 
 # Under the publish lock: better no size than a late end.
 SIZE_WAIT_S = 10.0
+# The lock itself lasts for 90 s.
+RENEW_S = 20.0
 
 
 def open_client(registry: Registry, job: Job) -> RegistryClient:
@@ -36,7 +42,7 @@ def _wait(job: Job, seconds: float) -> None:
     job.stop.check()
 
 
-def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
+def publish(job: Job, checkout: Checkout, hooks: Hooks, *, resumes: bool = False) -> None:
     """Put the pushed image under its tags. After a crash the next attempt comes here again, which is harmless.
 
     `resumes`: an earlier attempt pushed the image. Raises BuildError for a registry that refuses.
@@ -49,7 +55,7 @@ def publish(job: Job, checkout: Checkout, *, resumes: bool = False) -> None:
     with open_client(build.repository.registry, job) as client:
         try:
             with publish_lock(build.repository_id, wait=partial(_wait, job)) as lock:
-                _publish(job, checkout, client, lock, looked)
+                _publish(job, checkout, hooks, client, lock, looked)
         except RegistryError as error:
             # The image of an earlier attempt is gone: let the next one build it.
             is_lost = error.kind is RegistryErrorKind.NOT_FOUND and resumes
@@ -71,7 +77,9 @@ def _keep_unpushed(job: Job) -> None:
         raise Stopped("lost")
 
 
-def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: PublishLock, looked: Looked) -> None:
+def _publish(
+    job: Job, checkout: Checkout, hooks: Hooks, client: RegistryClient, lock: PublishLock, looked: Looked
+) -> None:
     """Under the lock: put, then write down. The log is complete before the build says that it is over."""
     build = job.build
     path = build.repository.path
@@ -79,7 +87,8 @@ def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: Publish
         manifest = client.manifest(path, build.digest or build.build_tag)
         job.note(digest=manifest.digest, publication={"digest": manifest.digest})
         verdict = verdict_of(build, looked)
-        puts = decide(job, checkout, verdict.tags)
+        # `hooks/push` has put what it wanted; the build tag is there all the same.
+        puts = decide(job, checkout, () if hooks.has("push") else verdict.tags)
         _check_fence(job)
         _hold(lock)
         _put(job, client, manifest, puts)
@@ -87,6 +96,9 @@ def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: Publish
             say(f"{build.repository.image}:{put.name}\n" if put.moved else f"{put.sentence}\n")
         for sentence in verdict.problems:
             say(f"{sentence}\n")
+    if hooks.has("post_push"):
+        with _kept(lock):
+            hooks.after_push()
     size = _size(client, path, manifest)
     job.logbook.close()
     with transaction.atomic():
@@ -96,6 +108,27 @@ def _publish(job: Job, checkout: Checkout, client: RegistryClient, lock: Publish
         )
     if not done:
         raise Stopped("lost")
+
+
+@contextmanager
+def _kept(lock: PublishLock) -> Iterator[None]:
+    """Renew the lock from a thread as long as the block lasts, which may be longer than the lock does."""
+    over = threading.Event()
+
+    def renew() -> None:
+        try:
+            while not over.wait(RENEW_S) and lock.renew():
+                pass
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=renew, name="publish-lock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _hold(lock: PublishLock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from builds.engine.stopflag import StopFlag
 from builds.models import Build
 from builds.pipeline.build import build_image
 from builds.pipeline.checkout import check_out
+from builds.pipeline.hooks import hooks_of
 from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
@@ -82,14 +84,17 @@ def _go(job: Job) -> None:
     skip_unwatched(job, is_checked_out=False)
     checkout = check_out(job)
     skip_unwatched(job, is_checked_out=True)
-    job.advance(State.BUILDING)
-    # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
-    resumes = bool(job.build.publication)
-    if not resumes:
-        build_image(job, checkout)
-        run_tests(job, checkout)
-    job.advance(State.PUBLISHING)
-    publish(job, checkout, resumes=resumes)
+    with hooks_of(job, checkout) as hooks:
+        hooks.run("post_checkout")
+        job.advance(State.BUILDING)
+        # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
+        resumes = bool(job.build.publication)
+        if not resumes:
+            hooks.build(partial(build_image, job, checkout))
+            hooks.test(partial(run_tests, job, checkout))
+        job.advance(State.PUBLISHING)
+        hooks.before_push()
+        publish(job, checkout, hooks, resumes=resumes)
 
 
 def _check_disk() -> None:

@@ -31,9 +31,11 @@ from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.plan import evaluate
 from builds.core.rules import Ref, RuleSpec
 from builds.core.states import State
+from builds.engine.hookfiles import FoundHooks
 from builds.models import Build, BuildEvent, Step
 from builds.pipeline import publish as publishing
 from builds.pipeline import stages
+from builds.pipeline.hooks import Hooks
 from lib.refusal import Refused
 from registry.actions import default_registry, publish_lock
 from registry.client import RegistryError, RegistryErrorKind
@@ -207,7 +209,7 @@ def test_an_image_that_an_earlier_attempt_pushed_and_is_gone_is_built_again(monk
     monkeypatch.setattr(publishing, "_publish", lost)
     job = SimpleNamespace(build=build, stop=None, run=run, note=lambda **fields: note(run, **fields))
     with pytest.raises(BuildError) as caught:
-        publishing.publish(job, None, resumes=resumes)
+        publishing.publish(job, None, Hooks(job, FoundHooks(".", ())), resumes=resumes)
     assert caught.value.retryable is retryable
 
 
