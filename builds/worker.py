@@ -137,10 +137,11 @@ def _condition(*, check_builder: bool) -> dict[str, Any]:
     if check_builder:
         # The web process imports this module's neighbours only.
         from builds.engine.builder import ask_builder
-        from builds.pipeline.leftovers import remove_leftovers, remove_mirrors
+        from builds.pipeline.leftovers import remove_containers, remove_leftovers, remove_mirrors
 
         fields["builder"], fields["builder_fault"] = ask_builder()
         remove_leftovers()
+        remove_containers()
         remove_mirrors()
     return fields
 
