@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from webhooks.models.connection import Asked, ForgeConnection, ListedRepository, SourceLink
 from webhooks.models.delivery import LARGE, Delivery, DeliveryQuerySet, pack_body
+from webhooks.models.notification import Notification, NotificationQuerySet, Subscription
 from webhooks.models.status import CommitStatus
 from webhooks.models.trigger import TriggerCall, TriggerToken
 
@@ -15,7 +16,10 @@ __all__ = [
     "DeliveryQuerySet",
     "ForgeConnection",
     "ListedRepository",
+    "Notification",
+    "NotificationQuerySet",
     "SourceLink",
+    "Subscription",
     "TriggerCall",
     "TriggerToken",
     "pack_body",
