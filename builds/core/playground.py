@@ -17,7 +17,7 @@ SHOWS: tuple[Show, ...] = ("all", "built", "not", "clash")
 MOST_JUDGED = 200_000
 """Verdicts at once: on a slow machine about a second. More refs than that are left out, and it is said."""
 
-MOST_WARNINGS = 5
+MOST_WARNINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,8 @@ def judge_refs(refs: Sequence[Ref], rules: Sequence[RuleSpec], known: Known) -> 
     more = len(dict.fromkeys(warnings)) - MOST_WARNINGS
     told = list(dict.fromkeys(warnings))[:MOST_WARNINGS]
     if more > 0:
-        told.append(f"{more} more clashes: choose *clashing* below to see them.")
+        what, them = ("clash", "it") if more == 1 else ("clashes", "them")
+        told.append(f"{more} more {what}: choose Clashing to see {them}.")
     tried = tuple(Tried(ref, judged, clashing.get(ref, {})) for ref, judged in verdicts)
     return Judged(tried, tuple(told), max(0, len(refs) - most))
 

@@ -52,11 +52,12 @@ def _change(request: HttpRequest, repository: Repository, source: Source) -> Htt
         return _page(request, repository, source, form, status=422)
     try:
         saved = save_rules(person(request), source, form.drafts, force=wish == "save-anyway")
+    except ExamplesBroken as refused:
+        return _page(request, repository, source, form, broken=sorted(refused.problems), status=422)
     except RulesRefused as refused:
         for place, problems in refused.problems.items():
             form.rows[place].show(problems)
-        broken = refused.problems if isinstance(refused, ExamplesBroken) else {}
-        return _page(request, repository, source, form, broken=sorted(broken), status=422)
+        return _page(request, repository, source, form, status=422)
     except Refused as refused:
         messages.error(request, refused.sentence)
         return redirect("repository-rules", *_path(repository))
