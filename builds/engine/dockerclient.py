@@ -118,7 +118,7 @@ def bare_client(host: str, stop: StopFlag) -> Iterator[Docker]:
 def last_words(stderr: bytes) -> str:
     """The last line that a failed docker command wrote, as the end of a sentence without its full stop."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    told = [line for line in lines if "rror" in line or "failed" in line] or lines
+    told = [line for line in lines if "error" in line.lower() or "failed" in line] or lines
     text = told[-1] if told else "it did not say why"
     for prefix in ("docker: ", "ERROR: ", "Error response from daemon: ", "error during connect: "):
         text = text.removeprefix(prefix)
