@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from builds.consumers import BuildConsumer, PagesConsumer
 from builds.views import (
     backfill,
+    badges,
     builds,
     catchup,
     family,
@@ -62,6 +63,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/family/switch", family.switch, name="family-switch"),
     path(f"{R}/family/look", family.look, name="family-look"),
     path(f"{R}/settings", source.settings, name="repository-settings"),
+    path(f"{R}/badge/<str:kind>.svg", badges.badge, name="badge"),
+    path(f"{R}/settings/badges", badges.page, name="settings-badges"),
+    path(f"{R}/settings/badges/renew", badges.renew, name="badges-renew"),
     path(f"{R}/settings/general", source.general, name="settings-general"),
     path(f"{R}/settings/source", source.link, name="settings-source"),
     path(f"{R}/settings/probe", source.probe, name="settings-probe"),

@@ -11,15 +11,16 @@ from time import monotonic, sleep
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, Q
+from django.db.models import F, ProtectedError, Q
 from django.utils import timezone
 
 from accounts import audit
 from accounts.access import has_role, role_of
 from accounts.models import NAMESPACE_NAME, Membership, Namespace, Role, User
 from lib.clock import database_now
-from lib.crypto import new_secret
+from lib.crypto import new_secret, sign_sha256
 from lib.refusal import Refused
+from registry.core.readme import first_sentence
 from registry.models import REPOSITORY_NAME, Registry, Repository, Tag, TagMove
 
 LOCK_FOR = timedelta(seconds=90)
@@ -107,6 +108,34 @@ def update_repository(actor: User, repository: Repository, *, description: str, 
     with transaction.atomic():
         Repository.objects.filter(pk=repository.pk).update(description=description[:200], visibility=visibility)
         audit.record(actor, "repository.update", repository, f"visibility {visibility}")
+
+
+def set_overview(actor: User, repository: Repository, *, shows_readme: bool, syncs_description: bool) -> None:
+    """Whether the README is shown, and whether the description follows it."""
+    with transaction.atomic():
+        changed = {"shows_readme": shows_readme, "syncs_description": syncs_description}
+        Repository.objects.filter(pk=repository.pk).update(**changed)
+        audit.record(actor, "repository.overview", repository, ", ".join(name for name, on in changed.items() if on))
+
+
+def take_readme(repository: Repository, markdown: str) -> None:
+    """The README that came with a build, and with it the description where the repository wants that."""
+    Repository.objects.filter(pk=repository.pk).update(readme=markdown)
+    if sentence := first_sentence(markdown):
+        Repository.objects.filter(pk=repository.pk, syncs_description=True).update(description=sentence)
+
+
+def renew_badge_token(actor: User, repository: Repository) -> None:
+    """Badge addresses of a private repository that were given away stop working."""
+    with transaction.atomic():
+        Repository.objects.filter(pk=repository.pk).update(badge_revision=F("badge_revision") + 1)
+        audit.record(actor, "repository.badges", repository)
+
+
+def badge_token(repository: Repository) -> str:
+    """What stands in the badge addresses of a private repository. It opens the badges and nothing else."""
+    words = f"badge of {repository.pk}, {repository.badge_revision}".encode()
+    return sign_sha256(settings.SECRET_KEY.encode(), words)[:32]
 
 
 def delete_repository(actor: User, repository: Repository) -> None:

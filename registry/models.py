@@ -74,6 +74,13 @@ class Repository(models.Model):
     name = models.CharField(max_length=128, validators=[REPOSITORY_NAME])
     description = models.CharField(max_length=200, blank=True)
     readme = models.TextField(blank=True, editable=False, help_text="Markdown of the newest build, as it came.")
+    shows_readme = models.BooleanField(
+        "README as overview", default=True, help_text="Show the README of the newest build of the default branch."
+    )
+    syncs_description = models.BooleanField(
+        "description from the README", default=False, help_text="Take its first sentence over with each build."
+    )
+    badge_revision = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Raised: old addresses end.")
     visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
     registry = models.ForeignKey(Registry, models.PROTECT, related_name="repositories")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -33,6 +33,18 @@ class RepositoryForm(forms.Form):
 class RepositorySettingsForm(forms.Form):
     description = forms.CharField(max_length=200, required=False, widget=widgets.text())
     visibility = forms.ChoiceField(choices=_VISIBILITY, widget=widgets.choice())
+    shows_readme = forms.BooleanField(
+        label="Show the README as overview",
+        required=False,
+        widget=widgets.switch(),
+        help_text="That of the newest build of the default branch.",
+    )
+    syncs_description = forms.BooleanField(
+        label="Take the description from the README",
+        required=False,
+        widget=widgets.switch(),
+        help_text="Its first sentence replaces what stands above, with each build of the default branch.",
+    )
 
 
 class DeleteForm(forms.Form):

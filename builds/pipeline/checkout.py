@@ -13,10 +13,8 @@ from builds.engine import git
 from builds.engine.git import Checkout, Remote
 from builds.models import Build, Source
 from builds.pipeline.job import Job
-from registry.models import Repository
 
 CHECKOUT_TIMEOUT_S = 900.0
-README_BYTES = 256 * 1024
 
 
 def remote_of(source: Source) -> Remote:
@@ -98,9 +96,6 @@ def _write_down(job: Job, checkout: Checkout) -> None:
         commit_author=checkout.author[:255] or build.commit_author,
         warnings=[{"kind": "source", "message": warning} for warning in checkout.warnings],
     )
-    source = build.source
-    if checkout.readme and source and build.ref_type == "branch" and build.ref == (source.default_branch or build.ref):
-        Repository.objects.filter(pk=build.repository_id).update(readme=checkout.readme[:README_BYTES])
 
 
 def commit_relation(job: Job, candidate: str, holder: str) -> Relation:

@@ -10,6 +10,7 @@ from functools import partial
 from django.db import connection, transaction
 
 from builds.actions import lifecycle
+from builds.actions.overview import show_readme
 from builds.actions.runs import renew_lease
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.moves import Candidate, Holder, Relation, decide_move
@@ -108,6 +109,8 @@ def _publish(
         )
     if not done:
         raise Stopped("lost")
+    if all(put.moved for put in puts):
+        show_readme(build, checkout.readme)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from builds.models import Source
 from builds.views.lookup import find_repository, find_source, person
 from lib import shown_once
 from lib.refusal import Refused
-from registry.actions import update_repository
+from registry.actions import set_overview, update_repository
 from registry.models import Repository
 
 _LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 — compared with, not bound to
@@ -45,7 +45,10 @@ def _page(request: HttpRequest, repository: Repository, *, status: int = 200, **
         "repository": repository,
         "tab": "settings",
         "general_form": RepositorySettingsForm(
-            initial={"description": repository.description, "visibility": repository.visibility}
+            initial={
+                name: getattr(repository, name)
+                for name in ("description", "visibility", "shows_readme", "syncs_description")
+            }
         ),
         "source_form": SourceForm.of(source),
         "host_keys_form": HostKeysForm(initial={"known_hosts": source.ssh_known_hosts if source else ""}),
@@ -81,7 +84,14 @@ def general(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     form = RepositorySettingsForm(request.POST)
     if not form.is_valid():
         return _page(request, repository, general_form=form, status=422)
-    update_repository(person(request), repository, **form.cleaned_data)
+    given = form.cleaned_data
+    update_repository(person(request), repository, description=given["description"], visibility=given["visibility"])
+    set_overview(
+        person(request),
+        repository,
+        shows_readme=given["shows_readme"],
+        syncs_description=given["syncs_description"],
+    )
     messages.success(request, "Saved.")
     return redirect("repository-settings", namespace, name)
 

@@ -94,3 +94,35 @@ def _below(base: str, url: str) -> str | None:
     except ValueError:
         return None
     return target if target.startswith(base) else None
+
+
+def first_sentence(markdown: str, most: int = 100) -> str:
+    """The first sentence of the first paragraph that is text, for a description; "" where there is none."""
+    inline = False
+    for token in _MARKDOWN.parse(markdown[:MAX_CHARACTERS]):
+        if token.type == "paragraph_open":
+            inline = True
+        elif token.type == "paragraph_close":
+            inline = False
+        elif inline and token.type == "inline":
+            words = " ".join(_plain(token).split())
+            if words:
+                return _cut(words, most)
+    return ""
+
+
+def _plain(token: Token) -> str:
+    """The text of a paragraph without pictures (badges stand first in many READMEs) and without markup."""
+    parts = []
+    for child in token.children or []:
+        if child.type in ("text", "code_inline"):
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append(" ")
+    return "".join(parts)
+
+
+def _cut(words: str, most: int) -> str:
+    end = words.find(". ")
+    sentence = words[: end + 1] if end >= 0 else words
+    return sentence if len(sentence) <= most else sentence[: most - 1].rstrip() + "…"
