@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from lib.http import Answer
+from lib.humanize import format_duration
 from lib.storable import storable
 from webhooks.forges.base import ForgeError, Kind
 
@@ -26,7 +27,8 @@ def refusal(name: str, wants: str, what: str, answer: Answer, secrets: Collectio
     # GitHub's second rate limit may come as a 403 with nothing but these words.
     is_limited = status == HTTPStatus.FORBIDDEN and (wait_s is not None or "rate limit" in told.lower())
     if status == HTTPStatus.TOO_MANY_REQUESTS or is_limited:
-        sentence = f"{name} asks to be left alone for a while ({status}): its rate limit is used up."
+        span = "a while" if wait_s is None else format_duration(wait_s)
+        sentence = f"{name} asks to be left alone for {span} ({status}): its rate limit is used up."
         return ForgeError("limited", sentence, status=status, wait_s=wait_s)
     kind, sentence = _explained(name, wants, what, status, told)
     return ForgeError(kind, sentence, status=status, wait_s=wait_s)

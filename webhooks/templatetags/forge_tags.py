@@ -1,18 +1,31 @@
-"""Tags for pages of rooms below: what the forge knows of a build. One query each."""
+"""Tags for pages of rooms below: what the forge knows of a build, and which connections fail. One query each."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import template
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.timezone import localtime
 
 from builds.models import Build
-from webhooks.models import CommitStatus, SourceLink
+from webhooks.models import Asked, CommitStatus, ForgeConnection, SourceLink
 from webhooks.reading import told_sentence
 
 register = template.Library()
+
+
+MOST = 5
+SEVERAL = 3
+
+
+@register.simple_tag
+def failing_connections(user: Any) -> list[ForgeConnection]:
+    """Connections in use that need somebody with the admin role: refused, or failing several times in a row."""
+    failing = Q(check_state=Asked.FAILED) | Q(failures__gte=SEVERAL)
+    rows = ForgeConnection.objects.administered_by(user).filter(failing, links__isnull=False)
+    return list(rows.for_page().distinct()[:MOST])
 
 
 @register.inclusion_tag("webhooks/_forge_status.html")

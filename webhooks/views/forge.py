@@ -11,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Role
+from builds.core.cloneurl import parse_clone_url
+from builds.core.errors import BuildError
 from builds.models import Source
 from builds.views.lookup import find_repository, find_source, person
 from lib.refusal import Refused
@@ -41,18 +43,28 @@ def forge(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, repository: Repository, *, problem: str = "", status: int = 200) -> HttpResponse:
-    link = _link_of(repository)
+    link, source = _link_of(repository), find_source(repository)
     context = {
         "repository": repository,
         "tab": "settings",
-        "source": find_source(repository),
+        "source": source,
         "link": link,
         "problem": problem,
         "typed": request.POST.get("full_name", ""),
+        "cloned": cloned_path(source),
+        "is_another": link is not None and cloned_path(source).lower() not in ("", link.full_name.lower()),
         "is_choosing": link is None or "choose" in request.GET or bool(problem),
         **_list_context(request, repository),
     }
     return render(request, "webhooks/forge.html", context, status=status)
+
+
+def cloned_path(source: Source | None) -> str:
+    """`acme/web` of the source's clone URL; "" where that does not say."""
+    try:
+        return parse_clone_url(source.clone_url).name if source else ""
+    except BuildError:
+        return ""
 
 
 def _list_context(request: HttpRequest, repository: Repository) -> dict[str, Any]:
@@ -68,7 +80,7 @@ def _list_context(request: HttpRequest, repository: Repository) -> dict[str, Any
         "connections": fitting,
         "other_connections": len(rows) - len(fitting),
         "chosen": chosen,
-        **picked(chosen, request.GET.get("q", "")),
+        **picked(chosen, request.GET.get("q"), cloned_path(source)),
     }
 
 

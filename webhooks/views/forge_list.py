@@ -14,18 +14,21 @@ SHOWN = 30
 FRESH = timedelta(minutes=15)
 
 
-def picked(connection: ForgeConnection | None, typed: str) -> dict[str, Any]:
+def picked(connection: ForgeConnection | None, typed: str | None, likely: str = "") -> dict[str, Any]:
     """What the list shows: matching rows, how many more there are, and whether a worker is asking.
 
-    An old list is shown and asked for anew at the same time.
+    An old list is shown and asked for anew at the same time. Before anything was typed (None) it shows the `likely`
+    one, where it has that.
     """
     if connection is None:
         return {"rows": [], "more": 0, "q": ""}
     is_old = connection.listed_at is None or connection.listed_at < timezone.now() - FRESH
     if is_old and connection.list_state != Asked.ASKED:
         request_listing(connection)
-    query = typed.strip().replace("\0", "")[:100]
     rows = connection.repositories.all()
+    if typed is None:
+        typed = likely if likely and rows.filter(full_name__iexact=likely).exists() else ""
+    query = typed.strip().replace("\0", "")[:255]
     for word in query.split():
         rows = rows.filter(full_name__icontains=word)
     found = list(rows[: SHOWN + 1])

@@ -119,7 +119,7 @@ def test_without_a_connection_it_says_where_one_is_made(owner):  # noqa: F811
 
 
 def test_it_lists_what_a_worker_found_and_narrows_it(owner, listed):  # noqa: F811
-    page = words(owner.get(FORGE))
+    page = words(owner.get(f"{FORGE}?q="))
     assert "acme/web" in page
     assert "The token may not administrate it" in page
     narrowed = words(owner.get(f"{FORGE}?part=repositories&connection={listed.pk}&q=SEC"))
@@ -194,6 +194,25 @@ def test_what_is_not_right_it_lists_with_what_to_do(owner, link):  # noqa: F811
     assert "It calls this source at an old address." in page
     assert "Remove it" in page
     assert "The webhook is installed and right." in page
+
+
+def test_a_source_that_clones_another_repository_it_points_out(owner, link):  # noqa: F811
+    assert "The source clones" not in words(owner.get(FORGE))
+    Source.objects.update(clone_url="https://github.com/acme/shop.git")
+    assert "The source clones acme/shop, and this is acme/web." in words(owner.get(FORGE))
+
+
+def test_the_repository_that_the_source_clones_it_shows_first(owner, listed):  # noqa: F811
+    page = owner.get(FORGE).content.decode()
+    assert 'name="q" value="acme/web"' in page
+    assert "acme/secret" not in page
+
+
+def test_a_connection_that_fails_it_shows_on_the_home_page_of_its_admins(owner, reader, link):  # noqa: F811
+    assert "does not work" not in words(owner.get("/"))
+    ForgeConnection.objects.update(failures=3, failing_sentence="GitHub does not take the token (401).")
+    assert "acme: the connection “Robot” does not work GitHub does not take the token (401)." in words(owner.get("/"))
+    assert "does not work" not in words(reader.get("/"))
 
 
 def test_it_switches_the_reporting_off_and_on(owner, link):  # noqa: F811
