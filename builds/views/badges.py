@@ -1,4 +1,4 @@
-"""Badges of a repository for READMEs elsewhere: state, version and size as SVG; and the page that gives their addresses."""
+"""Badges of a repository for READMEs elsewhere: state, version and size as SVG, and the page with their addresses."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     """Each badge with the lines to copy."""
     repository = find_repository(request, namespace, name, role=Role.READ)
     rows = []
-    for kind in KINDS:
+    for kind, label in KINDS.items():
         path = reverse("badge", args=[namespace, name, kind])
         query = "" if repository.visibility == Repository.Visibility.PUBLIC else f"?token={badge_token(repository)}"
         address, target = f"{settings.PUBLIC_URL}{path}{query}", f"{settings.PUBLIC_URL}{repository.get_absolute_url()}"
@@ -88,8 +88,8 @@ def page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
             {
                 "kind": kind,
                 "preview": f"{path}{query}",
-                "markdown": f"[![{KINDS[kind]}]({address})]({target})",
-                "html": f'<a href="{target}"><img src="{address}" alt="{KINDS[kind]}"></a>',
+                "markdown": f"[![{label}]({address})]({target})",
+                "html": f'<a href="{target}"><img src="{address}" alt="{label}"></a>',
             }
         )
     context = {
