@@ -10,6 +10,7 @@ from builds.actions import known_of
 from builds.core.playground import SHOWS, Show, judge_refs
 from builds.core.refnames import name_problem
 from builds.core.rules import Ref
+from builds.core.versions import parse_version
 from builds.forms import RulesForm
 from builds.models import Source, SourceRefs
 
@@ -78,12 +79,16 @@ def _kept(form: RulesForm) -> dict[str, list[int]]:
 
 
 def _known_refs(source: Source | None, seen: SourceRefs | None) -> list[Ref]:
-    """The refs that a worker found: the default branch, other branches, then the newest names of tags first."""
+    """The refs that a worker found: the default branch, other branches, tags from the highest version down."""
     if source is None:
         return []
     rows = [(kind, name) for kind, name, _ in seen.refs] if seen else [(r["type"], r["name"]) for r in source.refs]
     refs = [Ref(kind, name) for kind, name in rows]
-    return sorted(refs, key=lambda ref: (ref.type != "branch", ref.name != source.default_branch))
+    branches = sorted((ref for ref in refs if ref.type == "branch"), key=lambda ref: ref.name != source.default_branch)
+    tags = [ref for ref in refs if ref.type != "branch"]
+    ranks = {ref: parse_version(ref.name) for ref in tags}
+    versions = sorted((ref for ref in tags if ranks[ref]), key=lambda ref: ranks[ref] or (), reverse=True)
+    return [*branches, *versions, *(ref for ref in tags if not ranks[ref])]
 
 
 def _typed_refs(text: str) -> Iterator[Ref]:

@@ -22,6 +22,9 @@ PAGES = [
     "/r/acme/hello/tags",
     "/r/acme/hello/tags/latest",
     "/r/acme/hello/rules",
+    "/r/acme/hello/rules/import",
+    "/r/acme/hello/rules/export",
+    "/r/acme/hello/rules/back-fill",
     "/r/acme/web/deliveries",
     "/r/acme/hello/settings",
     "/r/acme/hello/build",
@@ -83,6 +86,7 @@ def test_it_tries_rules_while_they_are_typed_and_says_problems_at_the_field(page
     expect(page.locator("#id_rule-1-pattern_error")).to_be_empty()
     expect(page.locator("#rules-tester")).to_contain_text("major-1")
     expect(page.locator("#rule-1-sentence")).to_contain_text(r"major-{\1}")
+    page.get_by_text("Refs that are not there yet").click()
     page.locator("#refs").fill("tag v7.0")
     expect(page.locator("#rules-tester")).to_contain_text("major-7")
 

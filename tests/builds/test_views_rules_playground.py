@@ -45,6 +45,10 @@ def test_it_finds_refs_by_a_part_of_their_names(writer):
     assert names(writer.post(TRY, rule_form(MAIN, find="TYPO"))) == ["docs/typo"]
 
 
+def test_it_lists_the_default_branch_first_and_versions_from_the_highest_down(writer, many):
+    assert names(writer.post(TRY, rule_form(MAIN)))[:4] == ["main", "v99.0", "v98.0", "v97.0"]
+
+
 def test_it_turns_pages_and_counts_all_of_them(writer, many):
     first = writer.post(TRY, rule_form(MAIN))
     third = writer.post(TRY, rule_form(MAIN, do="page-3"))
