@@ -116,12 +116,6 @@ def failed_sentence(name: str, code: int) -> str:
     return sentence
 
 
-NO_IMAGE = (
-    "Hooks cannot run here: no image is set in which they would. Whoever runs Imageyard sets IMAGEYARD_HOOKS_IMAGE, "
-    "or an administrator takes the trust in this repository's hooks back."
-)
-
-
 def needs_engine_sentence(name: str) -> str:
     """For a hook that replaces a step, where it has no engine to do that with."""
     does = {"build": "builds", "test": "tests", "push": "pushes"}[name]

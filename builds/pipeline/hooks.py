@@ -20,6 +20,7 @@ from builds.engine.dockerclient import Docker, docker_client, last_words
 from builds.engine.git import Checkout
 from builds.engine.hookbox import BoxSettings, HookBox
 from builds.engine.hookfiles import FoundHooks, find_hooks
+from builds.engine.hookimage import hooks_image
 from builds.pipeline import sandbox
 from builds.pipeline.build import auths_of, request_of
 from builds.pipeline.job import Job
@@ -57,7 +58,8 @@ def hooks_of(job: Job, checkout: Checkout) -> Iterator[Hooks]:
     ):
         if not docker.answers():
             raise BuildError(ErrorKind.PLATFORM, words.NO_ENGINE)
-        box = HookBox(docker, _box(job, environment, auths))
+        image = settings.HOOKS_IMAGE or hooks_image(docker, job.work_dir)
+        box = HookBox(docker, _box(job, environment, auths, image))
         hooks = Hooks(job, found, box, engine, image=environment["IMAGE_NAME"])
         try:
             yield hooks
@@ -85,14 +87,12 @@ def _warn(job: Job, sentence: str) -> None:
 
 def _check_possible(names: tuple[str, ...]) -> None:
     """Before anything is built, whether all of them can run."""
-    if not settings.HOOKS_IMAGE:
-        raise BuildError(ErrorKind.PLATFORM, words.NO_IMAGE)
     replacing = [name for name in names if name in words.REPLACING]
     if replacing and not settings.HOOKS_DOCKER_HOST:
         raise BuildError(ErrorKind.PLATFORM, words.needs_engine_sentence(replacing[0]))
 
 
-def _box(job: Job, environment: dict[str, str], auths: tuple[RegistryAuth, ...]) -> BoxSettings:
+def _box(job: Job, environment: dict[str, str], auths: tuple[RegistryAuth, ...], image: str) -> BoxSettings:
     files = {}
     if settings.HOOKS_DOCKER_HOST:
         environment |= {"DOCKER_HOST": settings.HOOKS_DOCKER_HOST, "DOCKER_CONFIG": "/imageyard/docker"}
@@ -100,7 +100,7 @@ def _box(job: Job, environment: dict[str, str], auths: tuple[RegistryAuth, ...])
             files[_CONFIG] = (private.docker_config / "config.json").read_text(encoding="utf-8")
     files["variables"] = words.exports(environment)
     return BoxSettings(
-        image=settings.HOOKS_IMAGE,
+        image=image,
         name=f"iyhooks-{sandbox.owner()}-{job.run.build_id}-{job.run.attempt}",
         memory_bytes=settings.TEST_MEMORY_BYTES,
         processes=settings.TEST_PIDS,

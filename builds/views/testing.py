@@ -30,7 +30,7 @@ def page(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         "source": find_source(repository),
         "tested": _tested(repository),
         "may_trust": person(request).is_superuser,
-        "has_image": bool(settings.HOOKS_IMAGE),
+        "has_engine": bool(settings.HOOKS_DOCKER_HOST),
     }
     return render(request, "builds/repository_testing.html", context)
 
