@@ -102,14 +102,14 @@ class Forge:
 class GitHubServer(Forge):
     kind = "github"
 
-    def __init__(self, edition: str = "api.github.com") -> None:
+    def __init__(self, edition: str = "api.github.com", prefix: str = "") -> None:
         super().__init__()
-        self.edition = edition
+        self.edition, self.prefix = edition, prefix
         self.pinged: list[str] = []
         self.headers: dict[str, str] = {"X-OAuth-Scopes": "repo, admin:repo_hook"}
 
     def answer(self, asked: Asked) -> Reply:
-        operation = github_api.find(self.edition, asked.method, asked.path)
+        operation = github_api.find(self.edition, asked.method, asked.path.removeprefix(self.prefix))
         found = github_api.problems(operation, asked.query, asked.body)
         if isinstance(asked.body, dict) and asked.body:
             found += sorted(github_api.unknown_fields(operation, asked.body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from builds.models import Build, BuildEvent
@@ -112,3 +113,30 @@ def test_the_names_of_tasks_it_knows_in_every_process():
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     for name in ("read_build_events", "send_statuses", "check_connection", "list_repositories", "run_forge_errand"):
         assert f"webhooks.{name}" in found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_readers_at_the_same_moment_it_hands_each_event_over_once(monkeypatch, source):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from django.db import connections
+
+    build = make_build()
+    numbers = [BuildEvent.objects.create(build=build, kind=f"event {number}").pk for number in range(20)]
+
+    def count(event: BuildEvent) -> None:
+        Build.objects.filter(pk=event.build_id).update(timeout_s=F("timeout_s") + 1)
+
+    monkeypatch.setattr(outbox, "CONSUMERS", (count,))
+    before = build.timeout_s
+
+    def read(_reader: int) -> int:
+        try:
+            return read_build_events(timezone.now())
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as readers:
+        handled = sum(readers.map(read, range(4)))
+    build.refresh_from_db()
+    assert (handled, build.timeout_s - before) == (len(numbers), len(numbers))
