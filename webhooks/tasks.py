@@ -12,10 +12,12 @@ def tick() -> None:
     """Every 10 s from beat: read what happened to builds, and ring for what waits to be told or asked at forges."""
     from webhooks.actions.forge_bells import ring_for_forges
     from webhooks.actions.outbox import read_build_events
+    from webhooks.actions.subscriptions import ring_for_notifications
 
     now = database_now()
     read_build_events(now)
     ring_for_forges(now)
+    ring_for_notifications(now)
 
 
 @shared_task(name="webhooks.read_build_events")
@@ -31,10 +33,12 @@ def hourly() -> None:
     """What need not be done often: old rows go, and forges are asked whether they know what they should."""
     from webhooks.actions.outbox import forget_read_events
     from webhooks.actions.statuses import forget_statuses, give_up_old
+    from webhooks.actions.subscriptions import forget_notifications
     from webhooks.errands.reconcile import reconcile
 
     now = database_now()
     forget_read_events(now)
+    forget_notifications(now)
     give_up_old(now)
     forget_statuses(now)
     reconcile(now)
@@ -46,6 +50,14 @@ def send_statuses() -> None:
     from webhooks.errands.statuses import send_statuses as send
 
     send(database_now())
+
+
+@shared_task(name="webhooks.send_notification")
+def send_notification(notification_id: str) -> None:
+    """Tell one receiver of one event."""
+    from webhooks.errands.notifications import send_notification as send
+
+    send(notification_id, database_now())
 
 
 @shared_task(name="webhooks.check_connection")

@@ -14,6 +14,7 @@ import structlog
 from django.db import transaction
 
 from builds.models import BuildEvent
+from webhooks.actions.notify import notify_followers
 from webhooks.actions.statuses import follow_build
 
 Consumer = Callable[[BuildEvent], None]
@@ -23,7 +24,7 @@ It must be harmless to call it twice for one event: a transaction that failed at
 build as it is now rather than as it was: events are read in their order, but by two readers at the same moment.
 """
 
-CONSUMERS: tuple[Consumer, ...] = (follow_build,)
+CONSUMERS: tuple[Consumer, ...] = (follow_build, notify_followers)
 
 STALE = timedelta(days=2)
 """Older events are nobody's news any more: they are marked, and handed to nobody."""
