@@ -16,7 +16,7 @@ from builds.views.lookup import find_repository, find_source, person
 from lib.refusal import Refused
 from registry.models import Repository
 
-SHOWN = 10
+SHOWN = 5
 
 
 @login_required
