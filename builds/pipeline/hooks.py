@@ -26,7 +26,7 @@ from builds.pipeline.build import auths_of, request_of
 from builds.pipeline.job import Job
 from builds.pipeline.testbench import variables_of_tests
 from builds.pipeline.testimages import pull_this
-from builds.pipeline.testing import Results, enter_testing
+from builds.pipeline.testing import Results, enter_testing, with_tags
 from lib.humanize import format_duration
 
 PUSH_S = 3600.0
@@ -171,23 +171,30 @@ class Hooks:
         """The same for the tests."""
         if any(self.has(name) for name in ("pre_test", "test", "post_test")):
             enter_testing(self._job)
-        self.run("pre_test")
+        self._run_on_image("pre_test")
         if self.has("test"):
             row = f"{words.FOLDER}/test"
             with Results(self._job, [row]).of(row):
                 self._bring_to_engine()
-                self.run("test")
+                self._run_on_image("test")
         else:
             self._bring_back()
             step()
-        self.run("post_test")
+        self._run_on_image("post_test")
 
     def before_push(self) -> None:
         """What comes before the tags are put; with `hooks/push` it has put them itself."""
-        self.run("pre_push")
+        self._run_on_image("pre_push")
         if self.has("push"):
             self._bring_to_engine()
-            self.run("push")
+            self._run_on_image("push")
+
+    def _run_on_image(self, name: str) -> None:
+        """As `run`; where it fails, it is said what that means for the image, which is in the registry by now."""
+        try:
+            self.run(name)
+        except BuildError as error:
+            raise with_tags(self._job, error) from error
 
     def after_push(self) -> None:
         """What comes after. The tags are out by then, so that a failure is a warning and no longer an end."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import socket
+import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,17 +22,57 @@ from tests.real_parts import running
 from tests.yard import Linked, Yard, fresh, running_yard, until
 
 
-@pytest.fixture(scope="module")
-def hooked(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+@contextmanager
+def hooked_yard(registry_host: str, docker_host: str, base_image: str, **environ: str) -> Iterator[Yard]:
     """An Imageyard whose hooks run in a busybox."""
     folder = Path(tempfile.mkdtemp(prefix="iy-hooks-", dir="/tmp"))
-    more = {"IMAGEYARD_HOOKS_IMAGE": base_image, "IMAGEYARD_TEST_TIMEOUT_S": "20"}
+    more = {"IMAGEYARD_HOOKS_IMAGE": base_image, "IMAGEYARD_TEST_TIMEOUT_S": "10", **environ}
     with (
         running(Redis(folder / "parts")) as redis,
         running_yard(folder, redis_url=redis.url, registry=registry_host, docker_host=docker_host, **more) as yard,
     ):
         yield yard
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def hooked(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+    with hooked_yard(registry_host, docker_host, base_image) as yard:
+        yield yard
+
+
+@contextmanager
+def door(docker_host: str) -> Iterator[str]:
+    """The engine at an address that containers on it reach; gives it as DOCKER_HOST."""
+    env = {**os.environ, "DOCKER_HOST": docker_host}
+    command = ["docker", "network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}"]
+    gateway = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
+    with socket.create_server((gateway, 0)) as listener:
+        threading.Thread(target=_serve, args=[listener, docker_host.removeprefix("unix://")], daemon=True).start()
+        yield f"tcp://{gateway}:{listener.getsockname()[1]}"
+
+
+def _serve(listener: socket.socket, path: str) -> None:
+    with suppress(OSError):
+        while True:
+            near, _ = listener.accept()
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(path)
+            threading.Thread(target=_pass_on, args=[near, far], daemon=True).start()
+            threading.Thread(target=_answer, args=[far, near], daemon=True).start()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+
+
+def _answer(source: socket.socket, target: socket.socket) -> None:
+    """A client that has sent all it has would look like one that left, so only the answer's end ends it."""
+    _pass_on(source, target)
+    source.close()
+    target.close()
 
 
 def trusted(yard: Yard, path: str) -> Linked:
@@ -84,7 +129,7 @@ def test_a_hook_that_does_not_end_is_stopped(hooked: Yard, base_image: str):
     linked = trusted(hooked, "hooks/hangs")
     build = linked.build({"Dockerfile": fresh(base_image), "hooks/post_checkout": hook("echo begun", "sleep 300")})
     assert (build["state"], build["error"]["kind"]) == ("failed", "timeout")
-    assert "`hooks/post_checkout` did not end within 20 s" in build["sentence"]
+    assert "`hooks/post_checkout` did not end within 10 s" in build["sentence"]
     until(lambda: not left_of(hooked, build), what="nothing left in the engine")
 
 
@@ -131,3 +176,40 @@ def test_w15_a_pull_request_runs_no_hooks(hooked: Yard, base_image: str):
     build = approved(hooked, tell(linked, commit), commit)
     assert build["state"] == "succeeded", build["sentence"]
     assert "was found and not run: pull requests run no hooks." in hooked.log(build["id"]).decode()
+
+
+# What `docker build -t $IMAGE_NAME .` and `docker push` ask an engine for, with what a busybox has.
+ASK = r"""
+engine=${DOCKER_HOST#tcp://}
+ask() {
+  size=$(wc -c < "$2")
+  { printf 'POST /%s HTTP/1.0\r\nX-Registry-Auth: e30=\r\nContent-Type: application/x-tar\r\n' "$1"
+    printf 'Content-Length: %s\r\n\r\n' "$size"; cat "$2"; } | nc "${engine%:*}" "${engine#*:}" | tee /tmp/answer
+  ! grep -q errorDetail /tmp/answer
+}
+"""
+BUILD = ASK + 'tar -cf /tmp/context.tar .; ask "build?t=$IMAGE_NAME" /tmp/context.tar'
+PUSH = ASK + 'ask "images/$IMAGE_NAME/tag?repo=$DOCKER_REPO&tag=by-hook" /dev/null\n'
+PUSH += 'ask "images/$DOCKER_REPO/push?tag=by-hook" /dev/null'
+
+
+def test_hooks_that_replace_steps_do_so_on_the_engine_that_is_there_for_them(
+    registry_host: str, docker_host: str, base_image: str
+):
+    with (
+        door(docker_host) as engine,
+        hooked_yard(registry_host, docker_host, base_image, IMAGEYARD_HOOKS_DOCKER_HOST=engine) as yard,
+    ):
+        linked = trusted(yard, "hooks/engine")
+        files = {"Dockerfile": fresh(base_image, "COPY made /made"), "hooks/build": hook("echo 1 > made", BUILD)}
+        build = linked.build(files)
+        assert build["state"] == "succeeded", build["sentence"]
+        assert yard.image_files("hooks/engine", "latest")["made"][1] == b"1\n"
+        assert linked.tags()["latest"]["digest"] == build["digest"]
+        by_test = linked.build({"hooks/test": hook("echo testing $IMAGE_NAME", "exit 4")})
+        assert "`hooks/test` ended with exit code 4. No tag but `build-2` was moved." in by_test["sentence"]
+        assert [row["state"] for row in by_test["tests"]] == ["failed"]
+        by_push = linked.build({"hooks/test": hook("true"), "hooks/push": hook(PUSH)})
+        assert by_push["state"] == "succeeded", by_push["sentence"]
+        assert yard.pushed_tags("hooks/engine") == {"build-1", "build-2", "build-3", "latest", "by-hook"}
+        assert linked.tags()["latest"]["digest"] == build["digest"]
