@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from builds.actions import lifecycle, workers
+from builds.actions import catchup, lifecycle, workers
 from lib.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -84,6 +84,7 @@ def _introduce() -> bool:
     started = {"started_at": timezone.now(), "draining_since": None, "stopped_at": None}
     workers.report_worker(worker_name(), **started, **condition)
     workers.ring()
+    catchup.look_soon(database_now())
     return bool(condition["builder_fault"])
 
 

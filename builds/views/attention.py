@@ -12,9 +12,8 @@ from django.urls import reverse
 
 from accounts.models import Namespace, Role
 from builds.core.states import FINAL, State
-from builds.models import Build, BuildRule, Worker
-from lib.humanize import format_size
-from registry.models import Repository
+from builds.models import Build, BuildRule, CatchUp, Worker
+from lib.humanize import format_size, plural
 
 MOST = 6
 # Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
@@ -35,7 +34,7 @@ class Notice:
 
 def notices_for(user: Any) -> list[Notice]:
     """Everything that needs the person, most urgent first; empty when all is well. One query for each kind."""
-    return [*_workers(), *_questions(user), *_paused_rules(user), *_failing_rules(user)]
+    return [*_workers(), *_questions(user), *_missed_pushes(user), *_paused_rules(user), *_failing_rules(user)]
 
 
 def _workers() -> Iterator[Notice]:
@@ -57,9 +56,22 @@ def _workers() -> Iterator[Notice]:
             yield Notice("warn", "database-exclamation", f"The disk of {worker.host} is nearly full", text, queue)
 
 
+def _missed_pushes(user: Any) -> Iterator[Notice]:
+    """Pushes that Imageyard did not hear of, where somebody has to say what is built of them."""
+    mine = Namespace.objects.with_role(user, Role.WRITE)
+    rows = CatchUp.objects.filter(source__repository__namespace__in=mine, decided_at=None)
+    for question in rows.select_related("source__repository__namespace").order_by("-pk")[:MOST]:
+        repository, count = question.source.repository, len(question.missed)
+        title = f"{repository.path}: {plural(count, 'push was', 'pushes were')} missed"
+        refs = ", ".join(f"`{push['ref']}`" for push in question.missed[:3])
+        text = f"{refs}{' and more' if count > 3 else ''}: build the newest, all or none."  # noqa: PLR2004
+        yield Notice("warn", "history", title, text, f"{repository.get_absolute_url()}#missed")
+
+
 def _paused_rules(user: Any) -> Iterator[Notice]:
     """Rules that build by hand alone, since they failed too often."""
-    rows = BuildRule.objects.filter(source__repository__in=Repository.objects.visible_to(user)).exclude(paused_at=None)
+    mine = Namespace.objects.with_role(user, Role.WRITE)
+    rows = BuildRule.objects.filter(source__repository__namespace__in=mine).exclude(paused_at=None)
     for rule in rows.select_related("source__repository__namespace").order_by("-paused_at")[:MOST]:
         repository = rule.source.repository
         url = f"{reverse('repository-rules', args=[repository.namespace.name, repository.name])}#paused-{rule.pk}"
