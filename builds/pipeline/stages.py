@@ -90,6 +90,8 @@ def _go(job: Job) -> None:
         # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
         resumes = bool(job.build.publication)
         if not resumes:
+            if job.build.tests:  # of an earlier attempt
+                job.note(tests=[])
             hooks.build(partial(build_image, job, checkout))
             hooks.test(partial(run_tests, job, checkout))
         job.advance(State.PUBLISHING)

@@ -172,3 +172,52 @@ def test_a_pull_request_of_a_fork_is_tested_without_being_pushed(yard: Yard, bas
     assert "sut-1  | token: []" in log
     assert build["tests"][0]["state"] == "passed"
     assert until(lambda: left_of(yard, build) == [])
+
+
+def test_a_retry_tests_again(yard: Yard, base_image: str):
+    """Results of the attempt before are not shown as those of this one."""
+    linked = yard.link("autotest/retried")
+    flag = {"image": "this", "command": ["sh", "-c", "sleep 2; exit 1"]}
+    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=flag)})
+    assert [row["state"] for row in build["tests"]] == ["failed"]
+    yard.send("POST", f"/builds/{build['id']}/retry")
+    running = until(lambda: (now := yard.build(build["id"]))["tests"] and now["tests"][0]["state"] == "running" and now)
+    assert running["attempt"] == 2
+    assert yard.wait(build["id"])["tests"][0]["state"] == "failed"
+
+
+def test_an_image_that_is_not_there_is_told_of(yard: Yard, base_image: str):
+    linked = yard.link("autotest/missing")
+    image = f"{yard.registry}/autotest/nothing:1"
+    sut = {"image": "this", "depends_on": ["db"]}
+    files = {"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut, db={"image": image})}
+    build = linked.build(files)
+    assert build["error"]["kind"] == "user"
+    assert f"its image `{image}` could not be pulled: " in build["sentence"]
+
+
+def test_a_service_that_cannot_be_built_is_told_of(yard: Yard, base_image: str):
+    linked = yard.link("autotest/unbuildable")
+    sut = {"build": {"context": ".", "dockerfile": "Dockerfile.test"}}
+    files = {
+        "Dockerfile": fresh(base_image),
+        "Dockerfile.test": fresh(base_image, "RUN exit 7"),
+        "docker-compose.test.yml": compose(sut=sut),
+    }
+    build = linked.build(files)
+    assert "the image of its service `sut` could not be built." in build["sentence"]
+    assert "exit code 7" in build["sentence"]
+    assert left_of(yard, build) == []
+
+
+def test_a_secret_that_a_test_prints_is_masked(yard: Yard, base_image: str):
+    """10. A secret is never in a log."""
+    linked = yard.link("autotest/secret")
+    body = {"kind": "secret", "name": "TOKEN", "value": "hunter2-hunter2"}
+    yard.send("POST", "/repositories/autotest/secret/variables", body)
+    sut = {"image": "this", "command": ["sh", "-c", "echo token is $$TOKEN"], "environment": ["TOKEN"]}
+    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
+    log = yard.log(build["id"])
+    assert build["state"] == "succeeded", build["sentence"]
+    assert b"sut-1  | token is ***" in log
+    assert b"hunter2" not in log
