@@ -16,6 +16,8 @@ from webhooks.forges.hooks import Finding, judge_hooks
 from webhooks.models import Asked, SourceLink
 
 KEY_TITLE = "Imageyard"
+MOST_FINDINGS = 50
+"""As many as a page lists; once these are removed the next are found."""
 
 
 def run_errand(link_id: int) -> None:
@@ -115,7 +117,7 @@ def _add_key(forge: Forge, link: SourceLink) -> dict[str, Any]:
 def _found(findings: list[Finding]) -> dict[str, Any]:
     """What the link says of its webhook, and what else there is to mend or to remove."""
     own = next((found for found in findings if found.problem in _OWN), None)
-    rest = [found.as_json() for found in findings if found.problem]
+    rest = [found.as_json() for found in findings if found.problem][:MOST_FINDINGS]
     if own is None:
         sentence = "There is no webhook of this source at the forge: pushes are not told."
         return {"hook_id": "", "hook_state": Asked.FAILED, "hook_sentence": sentence, "findings": rest}

@@ -14,6 +14,7 @@ Remedy = Literal["", "mend", "remove"]
 Problem = Literal["", "off", "form", "events", "refused", "double", "gone", "old_address", "neighbour"]
 _OURS = re.compile(r"/webhooks/[a-z]+/(?P<id>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/?")
 _UNAUTHORIZED = (401, 403)
+MOST_TEXT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Finding:
     remedy: Remedy
 
     def as_json(self) -> dict[str, str]:
-        """As `SourceLink.findings` keeps it."""
-        return {name: str(value) for name, value in asdict(self).items()}
+        """As `SourceLink.findings` keeps it; what a forge says may be of any length."""
+        return {name: str(value)[:MOST_TEXT] for name, value in asdict(self).items()}
 
 
 def judge_hooks(hooks: Sequence[Hook], wish: HookWish, living: Collection[str], *, is_fresh: bool) -> list[Finding]:

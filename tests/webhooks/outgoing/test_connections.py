@@ -89,6 +89,20 @@ def test_a_forge_that_is_not_there_it_says(linked_github, github, settings):
     assert "the connection was refused" in checked().check_sentence
 
 
+def test_a_forge_that_does_not_answer_in_time_it_says(linked_github, github, monkeypatch):
+    import threading
+
+    from lib.http import Limits
+    from webhooks.forges import api
+
+    over = threading.Event()
+    monkeypatch.setattr(api, "LIMITS", Limits(total_s=0.2))
+    github.trouble = lambda _asked: over.wait(10) and None
+    found = checked()
+    over.set()
+    assert found.check_sentence.endswith(": it did not answer in time.")
+
+
 def test_a_private_address_it_asks_only_where_the_operator_trusts_it(linked_github, github, settings):
     settings.TRUSTED_HOSTS = frozenset()
     assert "IMAGEYARD_TRUSTED_HOSTS" in checked().check_sentence
