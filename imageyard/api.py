@@ -33,7 +33,7 @@ from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
-from webhooks.api import deliveries, forges, triggers
+from webhooks.api import deliveries, forges, notifications, triggers
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,7 @@ api.add_router("", rules_exchange.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)
 api.add_router("", forges.router)
+api.add_router("", notifications.router)
 
 _STATUS: dict[Code, HTTPStatus] = {
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,

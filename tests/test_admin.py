@@ -29,7 +29,7 @@ from lib.admin import ReadOnlyAdmin
 from registry.models import Tag, TagMove
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
 from webhooks.actions.triggers import create_trigger
-from webhooks.models import CommitStatus, Delivery, ForgeConnection, SourceLink, TriggerCall
+from webhooks.models import CommitStatus, Delivery, ForgeConnection, Notification, SourceLink, Subscription, TriggerCall
 
 pytestmark = pytest.mark.django_db
 OURS = [m for m in admin.site._registry if m._meta.app_label in {"accounts", "registry", "builds", "webhooks"}]
@@ -62,7 +62,17 @@ def everything(admin_client):
         namespace=repository.namespace, name="Robot", api_url="https://api.github.com", token="hunter2-connection"
     )
     SourceLink.objects.create(source=source, connection=connection, full_name="acme/web")
-    CommitStatus.objects.create(source=source, commit=build.commit, context="imageyard/acme/web (main)", state="success")
+    CommitStatus.objects.create(
+        source=source, commit=build.commit, context="imageyard/acme/web (main)", state="success"
+    )
+    subscription = Subscription.objects.create(
+        repository=repository,
+        name="robot",
+        target="https://x/hunter2-hook",
+        shown_target="https://x",
+        secret="hunter2-s",
+    )
+    Notification.objects.create(subscription=subscription, build=build, event="failed", body="{}")
     make_member(repository.namespace, "rita", 10)
     return admin_client
 

@@ -16,7 +16,18 @@ from builds.models import Build
 from lib.admin import ReadOnlyAdmin, link_to
 from lib.refusal import Refused
 from webhooks.actions import replay_delivery
-from webhooks.models import LARGE, CommitStatus, Delivery, ForgeConnection, SourceLink, TriggerCall, TriggerToken
+from webhooks.models import (
+    LARGE,
+    CommitStatus,
+    Delivery,
+    ForgeConnection,
+    Notification,
+    SourceLink,
+    Subscription,
+    TriggerCall,
+    TriggerToken,
+)
+from webhooks.models import notification as notification_models
 from webhooks.models.connection import SECRETS
 from webhooks.views.shown import shown_body
 
@@ -156,3 +167,37 @@ class CommitStatusAdmin(ReadOnlyAdmin):
     @admin.display(description="told", boolean=True)
     def told(self, row: CommitStatus) -> bool:
         return row.is_told
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin):
+    """Who is told is said on the repository's page, where addresses go in and never come out."""
+
+    list_display = ("name", "repository_link", "kind", "shown_target", "enabled", "last_sentence", "created_at")
+    list_filter = ("kind", "format", "enabled")
+    search_fields = ("name", "shown_target", "repository__name", "repository__namespace__name")
+    list_select_related = ("repository__namespace",)
+    exclude = notification_models.SECRETS
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer(*notification_models.SECRETS)
+
+    @admin.display(description="repository")
+    def repository_link(self, row: Subscription) -> str:
+        return link_to(row.repository)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "event", "subscription_name", "state", "attempts", "response_status", "sentence")
+    list_filter = ("state", "event", "created_at")
+    search_fields = ("=id", "subscription__name", "subscription__repository__name", "sentence")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request).select_related("subscription", "build__repository__namespace")
+        return rows.defer(*(f"subscription__{name}" for name in notification_models.SECRETS))
+
+    @admin.display(description="told to")
+    def subscription_name(self, row: Notification) -> str:
+        return link_to(row.subscription)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from webhooks.views import connections, forge, inbound, pages, trigger_door, triggers
+from webhooks.views import connections, forge, inbound, notifications, pages, trigger_door, triggers
 
 R = "r/<str:namespace>/<str:name>/deliveries"
 SETTINGS = "r/<str:namespace>/<str:name>/settings"
@@ -18,6 +18,11 @@ urlpatterns: list[URLPattern] = [
     path("api/build/v1/source/<str:source_id>/trigger/<str:secret>/call/", trigger_door.call),
     path(f"{SETTINGS}/triggers", triggers.triggers, name="settings-triggers"),
     path(f"{SETTINGS}/triggers/<uuid:token_id>/revoke", triggers.revoke, name="settings-trigger-revoke"),
+    path(f"{SETTINGS}/notifications", notifications.notifications, name="settings-notifications"),
+    path(
+        f"{SETTINGS}/notifications/<int:subscription_id>/<str:what>", notifications.change, name="settings-notification"
+    ),
+    path(f"{SETTINGS}/notifications/<uuid:notification_id>", notifications.again, name="settings-notification-again"),
     path("account/connections", connections.connections, name="connections"),
     path("account/connections/<int:connection_id>/state", connections.state, name="connection-state"),
     path("account/connections/<int:connection_id>/check", connections.check, name="connection-check"),

@@ -64,9 +64,7 @@ def _attempt(row: Notification, now: datetime) -> Outcome:
         )
     if subscription.is_webhook:
         body = row.body.encode()
-        return send_webhook(
-            target, secret, f"msg_{row.message_id.hex}", body, now=now, trusted_hosts=settings.TRUSTED_HOSTS
-        )
+        return send_webhook(target, secret, row.webhook_id, body, now=now, trusted_hosts=settings.TRUSTED_HOSTS)
     title, _, text = row.body.partition("\n")
     tone = "good" if row.event in GOOD else "bad" if row.event in BAD else ""
     return send_message(

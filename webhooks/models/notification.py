@@ -125,5 +125,10 @@ class Notification(models.Model):
         return f"{self.event} ({self.get_state_display()})"
 
     @property
+    def webhook_id(self) -> str:
+        """As the receiver reads it in `webhook-id`."""
+        return f"msg_{self.message_id.hex}"
+
+    @property
     def is_final(self) -> bool:
         return self.state in (self.State.SENT, self.State.GIVEN_UP)

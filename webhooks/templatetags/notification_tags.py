@@ -1,0 +1,51 @@
+"""Tags for the page of notifications: how a message stands, and what it was of. No queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django import template
+
+from webhooks.models import Notification, Subscription
+from webhooks.senders.events import EVENTS
+from webhooks.senders.targets import service_of
+
+register = template.Library()
+
+_S = Notification.State
+_LOOK = {
+    _S.QUEUED: ("idle", "clock"),
+    _S.SENDING: ("run", "loader-2"),
+    _S.SENT: ("ok", "check"),
+    _S.GIVEN_UP: ("bad", "x"),
+}
+
+
+@register.inclusion_tag("partials/state_pill.html")
+def notification_pill(row: Notification) -> dict[str, str]:
+    """`{% notification_pill row %}`: one word, one colour, one icon."""
+    tone, icon_name = _LOOK[_S(row.state)]
+    if row.state == _S.QUEUED and row.attempts:
+        return {"tone": "warn", "icon_name": "clock", "word": "trying again", "more": ""}
+    return {"tone": tone, "icon_name": icon_name, "word": row.get_state_display(), "more": ""}
+
+
+@register.filter
+def event_words(name: str) -> str:
+    """`first_failure` → `first failure`."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def events_told(names: Iterable[str]) -> str:
+    """`["failed", "fixed"]` → `failed, fixed`; all of them are `everything`."""
+    listed = [event_words(name) for name in EVENTS if name in set(names)]
+    return "everything" if len(listed) == len(EVENTS) else ", ".join(listed)
+
+
+@register.filter
+def receiver_kind(row: Subscription) -> str:
+    """`Slack`, `webhook`, `webhook in Docker Hub's format`."""
+    if not row.is_webhook:
+        return service_of(row.shown_target) or "message"
+    return "webhook in Docker Hub's format" if row.format == Subscription.Format.DOCKER_HUB else "webhook"
