@@ -39,7 +39,9 @@ log = structlog.get_logger(__name__)
 
 def read_build_events(now: datetime) -> int:
     """Hand over what nobody has read yet, oldest first; gives how many events. Two readers share the work."""
-    BuildEvent.objects.filter(handled_at=None, at__lt=now - STALE).update(handled_at=now)
+    stale = BuildEvent.objects.filter(handled_at=None, at__lt=now - STALE)
+    if stale.exists():  # an update takes the lock of every writer on SQLite, also where it changes nothing
+        stale.update(handled_at=now)
     handled, last = 0, 0
     while handled < MOST_AT_ONCE:
         waiting = BuildEvent.objects.filter(handled_at=None, pk__gt=last).order_by("pk")
