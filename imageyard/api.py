@@ -21,6 +21,7 @@ from builds.api import (
     bases,
     builds,
     catchup,
+    pausing,
     pull_requests,
     repositories,
     rules_exchange,
@@ -87,6 +88,7 @@ api.add_router("", bases.router)
 api.add_router("", backfill.router)
 api.add_router("", rules_source.router)
 api.add_router("", catchup.router)
+api.add_router("", pausing.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)

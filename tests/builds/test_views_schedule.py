@@ -105,3 +105,12 @@ def test_it_has_no_rule_of_another_repository(writer, rule):
 def test_it_stands_on_the_home_page_as_something_to_do(writer, rule):
     BuildRule.objects.update(paused_at=NOW, paused_reason="25 builds failed in a row")
     assert "acme/web: the rule main is paused" in words(writer.get("/"))
+
+
+def test_it_resumes_a_rule_by_the_api_once(rule):
+    BuildRule.objects.update(paused_at=NOW, paused_reason="25 builds failed in a row")
+    client = Client(headers={"authorization": f"Bearer {create_token(make_admin(), 'test')[1]}"})
+    address = f"/api/v1/repositories/acme/web/rules/{rule.pk}/resume"
+    assert client.post(address).json()["paused_at"] is None
+    assert client.post(address).status_code == 409
+    assert client.post("/api/v1/repositories/acme/web/rules/99999/resume").status_code == 404
