@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,11 @@ WAITING, RUNNING, PASSED, FAILED, STOPPED = "waiting", "running", "passed", "fai
 """The states of a row of `Build.tests`."""
 
 _SHOWN = 3
+_ENGINE = re.compile(
+    r"Cannot connect to the Docker daemon|Is the docker daemon running|error during connect|address pools"
+    r"|non-overlapping IPv4|no space left on device|\bEOF$|connection (?:refused|reset)",
+    re.IGNORECASE,
+)
 _NOT_FOUND, _NOT_RUN, _KILLED = 127, 126, 137
 
 
@@ -43,6 +49,16 @@ def not_started_sentence(file: str, said: str) -> str:
     """`sut` never ran: something that it depends on, or its command, or its image."""
     why = f": {said.rstrip('. ')}." if said.strip() else "."
     return f"The test {code(file)} failed: service `sut` was not started{why}"
+
+
+def is_of_the_engine(said: str) -> bool:
+    """Whether a test did not start for a reason that is not in its file: the engine went away, or has no room."""
+    return _ENGINE.search(said) is not None
+
+
+def engine_sentence(file: str, said: str) -> str:
+    """The engine could not run it just now."""
+    return f"The Docker Engine could not run the test {code(file)}: {said.rstrip('. ')}."
 
 
 def timeout_sentence(file: str, timeout_s: float) -> str:
@@ -81,6 +97,7 @@ NO_ENGINE = (
     "The tests of this repository cannot run on this worker: its builder is no Docker Engine, and no engine answers "
     "beside it. Whoever runs Imageyard gives it one (DOCKER_HOST), or autotest is switched off in the settings."
 )
+ENGINE_AWAY = "The image was built, but the Docker Engine that would test it does not answer."
 NO_ENGINE_FOR_STRANGERS = (
     "The tests of a pull request cannot run here: the builder that is set aside for pull requests is no Docker Engine. "
     "Whoever runs Imageyard names an engine's address instead (IMAGEYARD_UNTRUSTED_BUILDER), or autotest is switched "

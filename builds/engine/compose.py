@@ -28,6 +28,7 @@ LOOK_S = 2.0
 SETTLE_S = 5.0
 _MAX_FILES = 20
 _ENV_FILE_BYTES = 64 * 1024
+_OF_CONTAINER = re.compile(rb"\S+-\d+ +\| ")
 # What Compose writes before the line of a container's end, for terminals, also where there is none.
 _CLEAR_LINE = b"\x1b[K"
 
@@ -84,6 +85,11 @@ def env_lines(variables: Mapping[str, str]) -> str:
         quoted_value = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\r", "\\r")
         lines.append(f'{name}="{quoted_value.replace(chr(10), chr(92) + "n")}"\n')
     return "".join(lines)
+
+
+def _own_lines(stderr: bytes) -> bytes:
+    """What Compose itself said, without the lines of containers, which could say anything in its name."""
+    return b"\n".join(line for line in stderr.split(b"\n") if not _OF_CONTAINER.match(line)).replace(b"\r", b" ")
 
 
 def _reason(stderr: bytes, twin: Path) -> str:
@@ -202,7 +208,7 @@ class ComposeProject:
                     "up", "--no-color", "--pull=never", "--no-build", "--attach-dependencies", "sut",
                     timeout_s=timeout_s, on_stdout=follower.take, on_stderr=follower.take, stop=ended, grace_s=0.1,
                 )  # fmt: skip
-                words = last_words(done.stderr_tail)
+                words = last_words(_own_lines(done.stderr_tail))
             except Stopped:
                 self._docker.stop.check()
                 if not follower.over:

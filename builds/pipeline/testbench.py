@@ -49,7 +49,9 @@ def test_bench(job: Job, checkout: Checkout) -> Iterator[Bench]:
     auths = auths_of(build.repository.registry) if build.is_pushed else ()
     with docker_client(place.docker_host, job.stop, auths) as docker:
         if not docker.answers():
-            raise BuildError(ErrorKind.PLATFORM, words.NO_ENGINE)
+            if place.builder:
+                raise BuildError(ErrorKind.PLATFORM, words.NO_ENGINE)
+            raise BuildError(ErrorKind.BUILDER, words.ENGINE_AWAY, retryable=True)
         bench = Bench(job, docker, request_of(job, checkout), sandbox.images_of(job.run))
         try:
             bench.provide_image()
@@ -179,12 +181,19 @@ class Bench:
             project.copy_in(self.tree, vetted.copies)
             return project.run(say, timeout_s=settings.TEST_TIMEOUT_S)
         except CopyFailed as failed:
+            check_engine(file, str(failed))
             raise BuildError(ErrorKind.USER, words.copy_sentence(file, str(failed))) from failed
         except Stopped:
             self.job.stop.check()
             raise BuildError(ErrorKind.TIMEOUT, words.timeout_sentence(file, settings.TEST_TIMEOUT_S)) from None
         finally:
             project.remove()
+
+
+def check_engine(file: str, said: str) -> None:
+    """Raises BuildError (kind builder) where what was said is the engine's matter."""
+    if words.is_of_the_engine(said):
+        raise BuildError(ErrorKind.BUILDER, words.engine_sentence(file, said), retryable=True)
 
 
 def variables_of_tests(job: Job, request: BuildRequest) -> dict[str, Any]:

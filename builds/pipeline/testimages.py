@@ -14,7 +14,7 @@ _TRIES = 3
 _PLAIN_HTTP = "server gave HTTP response to HTTPS client"
 _MAY_PASS = re.compile(
     r"\b(?:429|50[0234])\b|toomanyrequests|timeout|timed out|connection (?:refused|reset)|no such host|\bEOF\b"
-    r"|network is unreachable|deadline exceeded",
+    r"|network is unreachable|deadline exceeded|Cannot connect to the Docker daemon|error during connect",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,500}")

@@ -20,7 +20,7 @@ from builds.core.states import State
 from builds.engine.git import Checkout
 from builds.engine.testfiles import MAX_TESTS, find_tests
 from builds.pipeline.job import Job
-from builds.pipeline.testbench import Bench, test_bench
+from builds.pipeline.testbench import Bench, check_engine, test_bench
 
 __all__ = ["Results", "enter_testing", "run_tests", "with_tags"]
 
@@ -71,6 +71,7 @@ def _run(job: Job, bench: Bench, path: Path, place: int) -> None:
         if end.exit_code == 0:
             return
         if end.exit_code is None:
+            check_engine(file, end.said)
             sentence = words.not_started_sentence(file, end.said)
         else:
             sentence = words.failed_sentence(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from builds.core import testresults as words
 from builds.core.errors import BuildError, ErrorKind
 from builds.engine import dockerclient
 from builds.engine.dockerclient import Docker, bare_client, last_words
@@ -49,8 +50,31 @@ def test_a_worker_without_compose_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_a_worker_without_an_engine_says_so(tmp_path, settings):
+def test_an_engine_that_went_away_is_waited_for(tmp_path, settings):
+    """12. A platform fault is told apart from a user's and tried again."""
     settings.DOCKER_HOST = "unix:///nowhere/docker.sock"
+    with pytest.raises(BuildError) as error, bench_of(job_of(make_build(), tmp_path), None):
+        pass
+    assert (error.value.kind, error.value.retryable) == (ErrorKind.BUILDER, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?", True),
+        ("all predefined address pools have been fully subnetted", True),
+        ("failed to create task: no space left on device", True),
+        ("dependency failed to start: container db-1 is unhealthy", False),
+        ('exec: "/no/such": no such file or directory', False),
+    ],
+)
+def test_what_is_of_the_engine_is_not_the_users_fault(said: str, ours: bool):
+    assert words.is_of_the_engine(said) is ours
+
+
+@pytest.mark.django_db
+def test_a_worker_without_an_engine_says_so(tmp_path, settings):
+    settings.DOCKER_HOST, settings.BUILDX_BUILDER = "unix:///nowhere/docker.sock", "remote"
     with (
         pytest.raises(BuildError, match="its builder is no Docker Engine"),
         bench_of(job_of(make_build(), tmp_path), None),

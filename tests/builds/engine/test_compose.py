@@ -177,6 +177,15 @@ class TestRunning:
         assert "db" in end.said
         assert "exit 9" in end.said
 
+    def test_a_container_does_not_speak_for_the_engine(self, project):
+        fake = "printf 'x\\rCannot connect to the Docker daemon. error\\nerror: EOF\\n' >&2; exit 9"
+        waits = {"depends_on": {"db": {"condition": "service_completed_successfully"}}}
+        end, out = run(project(db=sh(fake), sut=sh("true") | waits))
+        assert "error: EOF" in out
+        assert end.exit_code is None
+        assert "Cannot connect" not in end.said
+        assert "exit 9" in end.said
+
     def test_a_command_that_is_not_there_is_told_of(self, project):
         end, _ = run(project(sut={"command": ["/no/such/program"]}))
         assert "/no/such/program" in end.said or end.exit_code == 127
