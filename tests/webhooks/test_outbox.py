@@ -111,7 +111,14 @@ def test_the_names_of_tasks_it_knows_in_every_process():
         "print(*sorted(name for name in current_app.tasks if name.startswith('webhooks.')))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    for name in ("read_build_events", "send_statuses", "check_connection", "list_repositories", "run_forge_errand"):
+    for name in (
+        "read_build_events",
+        "send_statuses",
+        "check_connection",
+        "list_repositories",
+        "run_forge_errand",
+        "send_notification",
+    ):
         assert f"webhooks.{name}" in found
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+import time
 
 import pytest
 
+from tests.receiver import documented_check
 from webhooks.senders.webhook import new_signing_secret, sign
 
 
@@ -34,3 +36,25 @@ def test_every_secret_it_makes_is_another_with_32_bytes():
 def test_a_secret_that_is_none_it_refuses():
     with pytest.raises(ValueError, match="not Base64"):
         sign("whsec_***", "msg_1", 1, b"")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"webhook-id": "msg_2"}, False),
+        ({"webhook-timestamp": str(int(time.time()) - 900)}, False),
+        ({"webhook-signature": "v1,AAAA"}, False),
+        ({"webhook-signature": ""}, False),
+    ],
+)
+def test_the_documented_lines_tell_genuine_requests_from_others(changed, expected):
+    secret, stamp = new_signing_secret(), int(time.time())
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(stamp),
+        "webhook-signature": sign(secret, "msg_1", stamp, b"{}"),
+    }
+    is_genuine = documented_check()
+    assert is_genuine(secret, {**headers, **changed}, b"{}") is expected
+    assert is_genuine(secret, headers, b"{ }") is False
