@@ -15,14 +15,16 @@ from typing import Any
 from django.conf import settings
 
 from builds.core import testresults as words
+from builds.core.composebuild import ServiceBuild
 from builds.core.composefile import ComposeRefused
-from builds.core.composevet import Around, Limits, ServiceBuild, Vetted, vet
+from builds.core.composevet import Around, Limits, Vetted, vet
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.failure import explain_failure
 from builds.core.hooks import Facts, variables
 from builds.engine import buildx
 from builds.engine.buildx import BuildRequest
-from builds.engine.compose import ComposeProject, CopyFailed, SutEnd, spell_out
+from builds.engine.compose import ComposeProject, CopyFailed, SutEnd
+from builds.engine.composeconfig import spell_out
 from builds.engine.dockerclient import Docker, compose_argv, docker_client
 from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builds.core.composebuild import ServiceBuild
 from builds.core.composefile import ComposeRefused
-from builds.core.composevet import Around, Limits, ServiceBuild, Vetted, needed, vet
+from builds.core.composevet import Around, Limits, Vetted, needed, vet
 from builds.core.composewords import DROPPED, JUDGED, KEPT
 
 TREE = "/work/tree"

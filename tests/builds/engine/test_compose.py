@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from builds.core.composefile import ComposeRefused
 from builds.core.composemounts import TreeCopy
 from builds.core.errors import Stopped
-from builds.engine.compose import ComposeProject, CopyFailed, SutEnd, spell_out
+from builds.engine.compose import ComposeProject, CopyFailed, SutEnd
+from builds.engine.composeconfig import spell_out
 from builds.engine.dockerclient import Docker, bare_client
 from builds.engine.stopflag import StopFlag
 
@@ -58,7 +59,7 @@ class TestSpellingOut:
         found = spelled(nowhere, tree, keys, {"SOURCE_BRANCH": "main"})
         assert found["environment"] == {"A": "main", "B": "none", "C": "none"}
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
     @given(
         st.text(
             st.sampled_from("ab '\"\\$\n\r#={}`ü!%") | st.characters(min_codepoint=32, max_codepoint=126), max_size=12
