@@ -21,6 +21,7 @@ from builds.models import Build, Source  # noqa: E402
 from tests.factories import make_admin  # noqa: E402
 from tests.sample import fill  # noqa: E402
 from tests.sample_forges import connect  # noqa: E402
+from tests.sample_triggers import ask  # noqa: E402
 
 PASSWORD = "correct horse battery"
 
@@ -29,6 +30,7 @@ def people() -> dict[str, Any]:
     """The administrator and everything there is to see; bob reads, wendy writes."""
     fill(make_admin())
     connect("acme/web")
+    ask(make_admin(), "tools/backup")
     for user in User.objects.all():
         user.set_password(PASSWORD)
         user.save()

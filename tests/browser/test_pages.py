@@ -33,6 +33,11 @@ PAGES = [
     "/r/acme/hello/build",
     "/r/acme/hello/setup?step=webhook",
     "/r/acme/new-idea/setup",
+    "/r/tools/backup",
+    "/r/tools/backup/builds",
+    "/r/tools/backup/rules",
+    "/r/tools/backup/settings/triggers",
+    "/r/tools/backup/settings/catch-up",
     "/r/no/where",
 ]
 
