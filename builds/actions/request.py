@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from builds.actions.runs import record_event
 from builds.core.plan import Verdict, evaluate, summary_sentence
 from builds.core.pull_requests import PullRequest, judge, read_pull_request
 from builds.core.refnames import commit_problem
-from builds.core.rules import Ref, describe_rule
+from builds.core.rules import Ref, RuleSpec, describe_rule
 from builds.core.states import FINAL, State, can_retry
 from builds.models import Build, BuildRule, BuildSequence, Source
 from lib.clock import database_now
@@ -41,6 +41,8 @@ class Order:
     commit_message: str = ""
     commit_author: str = ""
     pull_request: PullRequest | None = None
+    rules_then: Mapping[int | str | None, RuleSpec] = field(default_factory=dict)
+    """The rules as they were, by id, where builds are made by those; also of rules that are gone."""
 
     @property
     def priority(self) -> int:
@@ -81,15 +83,26 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
     builds = []
     for verdict in verdicts:
         rule = rules.get(verdict.rule_id) if isinstance(verdict.rule_id, int) else None
-        if verdict.builds and rule is not None:
-            builds.append(_request_one(source, rule, ref, commit, verdict, order))
+        spec = order.rules_then.get(verdict.rule_id) or (rule.spec if rule else None)
+        if verdict.builds and spec is not None:
+            builds.append(_request_one(source, rule, ref, commit, plan_of(spec, verdict), order))
     return builds
 
 
 def _request_one(
-    source: Source, rule: BuildRule, ref: Ref, commit: str, verdict: Verdict, order: Order, *, again: bool = False
+    source: Source,
+    rule: BuildRule | None,
+    ref: Ref,
+    commit: str,
+    plan: dict[str, Any],
+    order: Order,
+    *,
+    again: bool = False,
 ) -> Build:
-    same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
+    same = Build.objects.active().filter(source=source, rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
+    if order.rules_then:  # by the rule of then, not by what it is today
+        alike = [known.pk for known in same if _is_same_plan(known.plan, plan)]
+        same = same.filter(pk__in=alike)
     if order.pull_request is not None:  # one commit may be the head of several
         same = same.filter(pull_request__number=order.pull_request.number)
     if commit and (known := same.filter(cancel_requested_at=None).first()):
@@ -109,7 +122,7 @@ def _request_one(
                 source=source,
                 rule=rule,
                 number=next_number(source.repository_id),
-                plan=plan_of(rule, verdict),
+                plan=plan,
                 ref_type=ref.type,
                 ref=ref.name,
                 commit=commit,
@@ -122,7 +135,7 @@ def _request_one(
                 delivery_id=order.delivery_id,
                 priority=order.priority,
                 not_before=database_now(),
-                timeout_s=rule.timeout_s or settings.BUILD_TIMEOUT_S,
+                timeout_s=(rule.timeout_s if rule else None) or settings.BUILD_TIMEOUT_S,
                 **trust_fields(rule, ref, commit, order.pull_request),
             )
     except IntegrityError:
@@ -131,11 +144,12 @@ def _request_one(
         if twin is None:  # it ended between the two looks: ask again, unless the fault was another one
             if again:
                 raise
-            return _request_one(source, rule, ref, commit, verdict, order, again=True)
+            return _request_one(source, rule, ref, commit, plan, order, again=True)
         return twin
     record_event(build.pk, "queued")
     ask_for_approval(build)
-    supersede_older(build, rule)
+    if rule is not None:
+        supersede_older(build, rule)
     enqueue("builds.run_next", expires_s=60)
     return build
 
@@ -148,10 +162,14 @@ def next_number(repository_id: int) -> int:
     return int(rows.values_list("last", flat=True)[0])
 
 
-def plan_of(rule: BuildRule, verdict: Verdict) -> dict[str, Any]:
+def _is_same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**one, "asked_at": ""} == {**other, "asked_at": ""}
+
+
+def plan_of(rule: RuleSpec, verdict: Verdict) -> dict[str, Any]:
     """The rule as it is now, kept with the build: what is built does not change when the rule is edited."""
     return {
-        "rule": describe_rule(rule.spec),
+        "rule": describe_rule(rule),
         "ref_type": rule.ref_type,
         "pattern": rule.pattern,
         "templates": list(rule.tags),
@@ -164,8 +182,8 @@ def plan_of(rule: BuildRule, verdict: Verdict) -> dict[str, Any]:
         "asked_at": timezone.now().isoformat(),
         "paths_include": list(rule.paths_include),
         "paths_exclude": list(rule.paths_exclude),
-        "dockerfile": rule.spec.dockerfile,
-        "context": rule.spec.context,
+        "dockerfile": rule.dockerfile,
+        "context": rule.context,
         "target": rule.target,
         "platforms": list(rule.platforms),
         "build_args": dict(rule.build_args),

@@ -67,6 +67,35 @@ def test_a_status_it_filters_by_or_names_the_ones_there_are(source, api, status,
     assert (answer.status_code, answer.json().get("items", [])) == (code, [])
 
 
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"event": "push"}, 1),
+        ({"event": "ping"}, 0),
+        ({"ref": "mai"}, 1),
+        ({"text": "a1b2c3d"}, 1),
+        ({"text": "nobody said that"}, 0),
+        ({"since": "2020-01-01T00:00:00Z"}, 1),
+        ({"until": "2020-01-01T00:00:00"}, 0),
+    ],
+    ids=str,
+)
+def test_the_list_it_filters(source, api, query, count):
+    post(source)
+    assert len(api.get(LIST, query).json()["items"]) == count
+
+
+def test_replay_as_it_was_it_takes_and_says_what_became_of_the_rules(source, api):
+    post(source)
+    source.rules.all().delete()
+    answer = api.post(f"/api/v1/deliveries/{Delivery.objects.get().pk}/replay?rules=then")
+    made = answer.json()
+    assert (answer.status_code, made["as_it_was"], made["status"]) == (202, True, "built")
+    assert [(rule["rule"], rule["since"]) for rule in made["rules_then"]] == [
+        ("branch `main` → `latest`, from `Dockerfile`", "Deleted since.")
+    ]
+
+
 def test_one_delivery_it_has_the_request(source, api):
     post(source)
     found = api.get(f"/api/v1/deliveries/{Delivery.objects.get().pk}").json()

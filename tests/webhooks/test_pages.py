@@ -49,7 +49,16 @@ def test_the_list_it_says_what_came_of_each(source, reader):
 
 @pytest.mark.parametrize(
     ("query", "shown", "hidden"),
-    [("status=refused", "refused", "Fix login"), ("ref=mai", "Fix login", "carried no signature")],
+    [
+        ("status=refused", "carried no signature", "Fix login"),
+        ("ref=mai", "Fix login", "carried no signature"),
+        ("event=push&text=Fix+log", "Fix login", "carried no signature"),
+        ("text=A1B2C3", "Fix login", "carried no signature"),
+        ("text=no+signature", "carried no signature", "Fix login"),
+        ("since=2020-01-01&until=2020-01-02", "No delivery is like that", "Fix login"),
+        ("since=2020-01-01", "Fix login", "No delivery is like that"),
+        ("event=ping", "No delivery is like that", "Fix login"),
+    ],
 )
 def test_the_list_it_filters(source, reader, query, shown, hidden):
     post(source)
@@ -59,7 +68,19 @@ def test_the_list_it_filters(source, reader, query, shown, hidden):
     assert hidden not in rows
 
 
-@pytest.mark.parametrize("query", ["status=nonsense", "page=99999", "page=x", "part=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=nonsense",
+        "since=2026-13-45&until=x",
+        "text=%25_",
+        "until=9999-12-31",
+        "event=" + "x" * 300,
+        "page=99999",
+        "page=x",
+        "part=x",
+    ],
+)
 def test_odd_queries_it_answers(source, reader, query):
     post(source)
     text(reader.get(f"{LIST}?{query}"))
@@ -152,11 +173,30 @@ def test_replay_it_makes_a_new_delivery_and_goes_there(source, writer):
     post(source, push_payload("refs/heads/docs"))
     make_rule(source, pattern="docs")
     first = Delivery.objects.get()
-    assert "Replay</button>" in text(writer.get(first.get_absolute_url()))
+    assert "Replay with today's rules</button>" in text(writer.get(first.get_absolute_url()))
     answer = writer.post(f"{first.get_absolute_url()}/replay")
     made = Delivery.objects.get(replay_of=first)
     assert answer["Location"] == made.get_absolute_url()
     assert "Replayed with the rules as they are now." in text(writer.get(answer["Location"]))
+
+
+def test_replay_as_it_was_it_offers_and_does(source, writer):
+    post(source)
+    first = Delivery.objects.get()
+    source.rules.update(tags=["edge"])
+    page = text(writer.get(first.get_absolute_url()))
+    assert "Replay as it was</button>" in page
+    assert "Changed since. Today: branch <code>main</code> → <code>edge</code>" in page
+    answer = writer.post(f"{first.get_absolute_url()}/replay", {"rules": "then"}, follow=True)
+    assert "Replayed with the rules as they were then." in text(answer)
+    assert "A replay, with the rules of then, of" in text(answer)
+
+
+def test_a_refused_one_it_does_not_offer_to_replay_as_it_was(source, writer):
+    post(source, headers={"X-Hub-Signature-256": None})
+    page = text(writer.get(Delivery.objects.get().get_absolute_url()))
+    assert "Replay as it was" not in page
+    assert "The rules it was judged by" not in page
 
 
 def test_replay_of_a_refused_one_it_says_why_not(source, writer):

@@ -1,6 +1,8 @@
-"""Judging a stored delivery again, because a person asks."""
+"""Judging a stored delivery again, with today's rules or those of then, because a person asks."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -11,6 +13,7 @@ from lib.refusal import Refused
 from tests.factories import make_member, make_rule
 from tests.webhooks.sending import post, push_payload
 from webhooks.actions import replay_delivery
+from webhooks.actions.snapshot import rules_as_json, rules_of_snapshot
 from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +101,64 @@ def test_what_has_nothing_to_build_it_refuses(source, alice, options, sentence):
     with pytest.raises(Refused, match=sentence):
         replay_delivery(alice, first)
     assert not Build.objects.exists()
+
+
+def test_as_it_was_it_builds_by_the_rules_of_then(source, alice):
+    rule = source.rules.get()
+    first = delivered(source)
+    Build.objects.update(state=State.SUCCEEDED)
+    source.rules.update(pattern="other", tags=["edge"], dockerfile="Other", context="sub")
+    made = replay_delivery(alice, first, as_it_was=True)
+    built = Build.objects.first()
+    assert (made.status, made.as_it_was, made.build_ids, built.rule) == ("built", True, [built.pk], rule)
+    assert [tag["name"] for tag in built.plan["tags"]] == ["latest"]
+    assert (built.plan["dockerfile"], built.plan["context"]) == ("Dockerfile", ".")
+    assert replay_delivery(alice, first).status == "nothing"
+
+
+def test_as_it_was_a_rule_that_is_gone_it_builds_all_the_same(source, alice):
+    first = delivered(source)
+    Build.objects.update(state=State.SUCCEEDED)
+    source.rules.all().delete()
+    made = replay_delivery(alice, first, as_it_was=True)
+    built = Build.objects.first()
+    assert (built.number, built.rule, built.cause) == (2, None, "manual")
+    assert f"build #{built.number} by `main`" in made.sentence
+    assert built.cause_detail == f"delivery {first.short_id} replayed as it was by alice"
+
+
+def test_as_it_was_a_build_that_waits_by_another_plan_it_does_not_take_for_its_own(source, alice):
+    first = delivered(source)
+    source.rules.update(tags=["edge"])
+    Build.objects.update(state=State.SUCCEEDED)
+    replay_delivery(alice, first)
+    replay_delivery(alice, first, as_it_was=True)
+    replay_delivery(alice, first, as_it_was=True)
+    assert [build.plan["templates"] for build in Build.objects.active().order_by("pk")] == [["edge"], ["latest"]]
+
+
+def test_as_it_was_a_replay_it_judges_by_the_rules_of_that_replay(source, alice):
+    first = delivered(source, push_payload("refs/heads/docs"))
+    make_rule(source, pattern="docs", tags=["docs"])
+    second = replay_delivery(alice, first)
+    source.rules.all().delete()
+    Build.objects.update(state=State.SUCCEEDED)
+    assert replay_delivery(alice, first, as_it_was=True).status == "nothing"
+    assert replay_delivery(alice, second, as_it_was=True).status == "built"
+
+
+def test_as_it_was_what_was_kept_without_rules_it_refuses(source, alice):
+    first = delivered(source)
+    first.rules_snapshot = []
+    with pytest.raises(Refused, match="not kept"):
+        replay_delivery(alice, first, as_it_was=True)
+
+
+def test_a_snapshot_of_another_version_it_reads():
+    (rule,) = rules_of_snapshot([{"id": 7, "ref_type": "tag", "pattern": "v1", "tags": ["a"], "of_a_later_version": 1}])
+    assert (rule.id, rule.tags, rule.dockerfile) == (7, ("a",), "Dockerfile")
+
+
+def test_a_snapshot_it_reads_as_it_was_written(source):
+    rule = make_rule(source, pattern="/x/", platforms=["linux/arm64"], build_args={"A": "1"}, paths_include=["web/**"])
+    assert rules_of_snapshot(json.loads(json.dumps(rules_as_json([rule.spec])))) == (rule.spec,)

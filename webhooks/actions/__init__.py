@@ -5,6 +5,16 @@ from __future__ import annotations
 from webhooks.actions.accept import accept_delivery
 from webhooks.actions.bells import Bell, hold_bells
 from webhooks.actions.inbound import Answer, Inbound, Kind
-from webhooks.actions.replay import can_replay, replay_delivery
+from webhooks.actions.replay import can_replay, can_replay_as_it_was, replay_delivery
 
-__all__ = ["Answer", "Bell", "Inbound", "Kind", "accept_delivery", "can_replay", "hold_bells", "replay_delivery"]
+__all__ = [
+    "Answer",
+    "Bell",
+    "Inbound",
+    "Kind",
+    "accept_delivery",
+    "can_replay",
+    "can_replay_as_it_was",
+    "hold_bells",
+    "replay_delivery",
+]

@@ -23,6 +23,7 @@ from webhooks.actions.news import tell_pages
 from webhooks.actions.pull_requests import describe_pull_request, take_pull_request
 from webhooks.actions.refuse import record_refusal
 from webhooks.actions.skipped import note_skipped_pushes
+from webhooks.actions.snapshot import rules_as_json
 from webhooks.actions.statuses import want_for_skipped
 from webhooks.models import Delivery, pack_body
 from webhooks.providers import PROVIDERS, Event, FormatError, ManyPushes, Provider, PullRequestEvent, PushEvent
@@ -167,6 +168,7 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
     delivery.sentence = decision.sentence + contact_sentence(source, repository)
     delivery.sentence += ask_for_rules(source, event, decision, pushed_order(delivery))
     delivery.verdicts, delivery.changes = decided_as_json(event, decision)
+    delivery.rules_snapshot = rules_as_json(decision.rules)
     delivery.save(force_insert=True)
     record_contact(
         source, forge_id=repository.id, full_name=repository.full_name, default_branch=repository.default_branch
@@ -192,7 +194,7 @@ def _duplicate(delivery: Delivery, first: Delivery) -> Answer:
     delivery.duplicate_of = first
     delivery.body = b""
     delivery.status = Delivery.Status.DUPLICATE
-    delivery.verdicts, delivery.changes, delivery.build_ids = [], [], []
+    delivery.verdicts, delivery.changes, delivery.build_ids, delivery.rules_snapshot = [], [], [], []
     delivery.sentence = (
         f"Duplicate of delivery `{first.short_id}`: the forge sent it again under the same id, and nothing is built "
         "twice. To build the commit again, press Replay there."
@@ -207,6 +209,6 @@ def _fault(delivery: Delivery) -> Answer:
     # Without the forge's id, so that "Redeliver" is not taken for a duplicate of what was never judged.
     delivery.forge_delivery_id = None
     delivery.status, delivery.sentence = Delivery.Status.FAULT, FAULT
-    delivery.verdicts, delivery.changes, delivery.build_ids = [], [], []
+    delivery.verdicts, delivery.changes, delivery.build_ids, delivery.rules_snapshot = [], [], [], []
     delivery.save(force_insert=True)
     return Answer("fault", FAULT, delivery)

@@ -1,4 +1,4 @@
-"""What a good event asks for, by the rules as they are: status, sentence, a verdict for every rule. Writes nothing."""
+"""What a good event asks for, by a source's rules: status, sentence, a verdict for every rule. Writes nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from builds.actions.known import known_of
 from builds.core.plan import Verdict, evaluate, summary_sentence
 from builds.core.pull_requests import PullRequest, judge, policy_problem
 from builds.core.refnames import ONE, Ref, name_problem, quoted
+from builds.core.rules import RuleSpec
 from builds.core.skip import skip_sentence
 from builds.models import Build, Source
 from builds.reading import rules_of
@@ -23,27 +24,38 @@ Status = Delivery.Status
 class Decision:
     """`verdicts` are those of a push, in the rules' order; builds are made for the ones that build.
 
-    Of a delivery that moved several refs, `parts` are the decisions on each, in their order.
+    Of a delivery that moved several refs, `parts` are the decisions on each, in their order. `rules` are those that it
+    was judged by.
     """
 
     status: Delivery.Status
     sentence: str
     verdicts: tuple[Verdict, ...] = ()
     parts: tuple[Decision, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
 
 
-def decide(source: Source, event: Event, forge_name: str, *, by_hand: bool = False) -> Decision:
-    """`by_hand`: a person asked for it, so a mark like `[skip ci]` in the message does not count."""
-    if isinstance(event, PushEvent):
-        return _decide_push(source, event, by_hand=by_hand)
-    if isinstance(event, ManyPushes):
-        return _decide_many(source, event, by_hand=by_hand)
+def decide(
+    source: Source, event: Event, forge_name: str, *, by_hand: bool = False, rules: Sequence[RuleSpec] | None = None
+) -> Decision:
+    """By the rules as they are, or by `rules`: those of then.
+
+    `by_hand`: a person asked for it, so a mark like `[skip ci]` in the message does not count.
+    """
     if isinstance(event, Ping):
         sentence = f"{forge_name} reached Imageyard: the webhook works. {event.warning}"
         return Decision(Status.CONNECTED, sentence.strip())
-    if isinstance(event, PullRequestEvent):
-        return _decide_pull_request(source, event)
-    return _decide_ignored(event)
+    if isinstance(event, Ignored):
+        return _decide_ignored(event)
+    rules = tuple(rules_of(source) if rules is None else rules)
+    if isinstance(event, PushEvent):
+        decision = _decide_push(source, event, rules, by_hand=by_hand)
+    elif isinstance(event, ManyPushes):
+        decision = _decide_many(source, event, rules, by_hand=by_hand)
+    else:
+        decision = _decide_pull_request(source, event, rules)
+    is_judged = bool(decision.verdicts) or any(part.verdicts for part in decision.parts)
+    return replace(decision, rules=rules) if is_judged else decision
 
 
 def _decide_ignored(ignored: Ignored) -> Decision:
@@ -53,10 +65,12 @@ def _decide_ignored(ignored: Ignored) -> Decision:
 _WEIGHT = (Status.BUILT, Status.SKIPPED, Status.NOTHING, Status.IGNORED)
 
 
-def _decide_many(source: Source, event: ManyPushes, *, by_hand: bool) -> Decision:
+def _decide_many(source: Source, event: ManyPushes, rules: tuple[RuleSpec, ...], *, by_hand: bool) -> Decision:
     """Each ref by itself; what came of the delivery is the most that came of one of them."""
     parts = tuple(
-        _decide_push(source, change, by_hand=by_hand) if isinstance(change, PushEvent) else _decide_ignored(change)
+        _decide_push(source, change, rules, by_hand=by_hand)
+        if isinstance(change, PushEvent)
+        else _decide_ignored(change)
         for change in event.changes
     )
     status = min((part.status for part in parts), key=_WEIGHT.index)
@@ -86,7 +100,7 @@ def many_sentence(event: ManyPushes, sentences: Sequence[str]) -> str:
 _TOLD = 5
 
 
-def _decide_pull_request(source: Source, event: PullRequestEvent) -> Decision:
+def _decide_pull_request(source: Source, event: PullRequestEvent, rules: tuple[RuleSpec, ...]) -> Decision:
     """A closed one ends what still waits or runs of it, whatever the settings are by now."""
     pull_request = pull_request_of(event)
     what = f"{pull_request.name} into {quoted(event.base_ref)}"
@@ -100,7 +114,7 @@ def _decide_pull_request(source: Source, event: PullRequestEvent) -> Decision:
         digits = len(event.head_commit)
         sentence = f"names its commit by {digits} digits only, and an approval is for one whole commit"
         return Decision(Status.IGNORED, f"Ignored: {what} comes from a fork and {sentence}.")
-    verdicts = judge(pull_request, rules_of(source), commit=event.head_commit)
+    verdicts = judge(pull_request, rules, commit=event.head_commit)
     status = Status.BUILT if any(verdict.builds for verdict in verdicts) else Status.NOTHING
     return Decision(status, pull_request_sentence(pull_request, verdicts), verdicts)
 
@@ -135,11 +149,10 @@ def pull_request_sentence(pull_request: PullRequest, verdicts: Sequence[Verdict]
     return f"{said} {which} for a member's approval, since the code comes from a fork."
 
 
-def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:
+def _decide_push(source: Source, push: PushEvent, rules: tuple[RuleSpec, ...], *, by_hand: bool) -> Decision:
     if push.deleted:
         what = f"{ONE[push.ref.type]} {quoted(push.ref.name)}"
         return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; images made from it stay.")
-    rules = rules_of(source)
     verdicts = evaluate(push.ref, rules, commit=push.commit, known=known_of(source, rules))
     if not any(verdict.builds for verdict in verdicts):
         return Decision(Status.NOTHING, summary_sentence(push.ref, verdicts), verdicts)
@@ -151,12 +164,20 @@ def _decide_push(source: Source, push: PushEvent, *, by_hand: bool) -> Decision:
 
 def built_sentence(push: PushEvent, verdicts: Sequence[Verdict], builds: Sequence[Build], delivery: Delivery) -> str:
     """The sentence once the builds have numbers, and which of them an earlier delivery had asked for already."""
-    sentence = summary_sentence(push.ref, verdicts, {build.rule_id: build.number for build in builds})
+    sentence = summary_sentence(push.ref, verdicts, _numbers(verdicts, builds))
     known = [f"#{build.number}" for build in builds if build.delivery_id != delivery.pk]
     if known:
         which = f"Build {known[0]} was" if len(known) == 1 else f"Builds {', '.join(known)} were"
         sentence += f" {which} under way for this commit already, so there is no second one."
     return f"{sentence} The push was forced." if push.forced else sentence
+
+
+def _numbers(verdicts: Sequence[Verdict], builds: Sequence[Build]) -> dict[int | str | None, int]:
+    """Which verdict made which build. Builds of rules that are gone name none; they are in the verdicts' order."""
+    numbers: dict[int | str | None, int] = {build.rule_id: build.number for build in builds if build.rule_id}
+    gone = (build.number for build in builds if not build.rule_id)
+    asked = (verdict.rule_id for verdict in verdicts if verdict.builds and verdict.rule_id not in numbers)
+    return numbers | dict(zip(asked, gone, strict=False))
 
 
 def decided_as_json(event: Event, decision: Decision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

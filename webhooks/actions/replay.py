@@ -1,13 +1,17 @@
-"""Judging a stored delivery again with today's rules, because a person asks for it."""
+"""Judging a stored delivery again, with today's rules or with those of then, because a person asks for it."""
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
+from collections.abc import Sequence
 
 from django.db import transaction
 
 from accounts import audit
 from accounts.models import User
+from builds.actions import Order
+from builds.core.rules import RuleSpec
 from builds.models import Build
 from lib.refusal import Refused
 from webhooks.actions.accept import describe_event, find_source
@@ -15,6 +19,7 @@ from webhooks.actions.building import add_builds, order_of
 from webhooks.actions.decide import decide, decided_as_json
 from webhooks.actions.news import tell_pages
 from webhooks.actions.pull_requests import take_pull_request
+from webhooks.actions.snapshot import rules_as_json, rules_of_snapshot
 from webhooks.models import Delivery
 from webhooks.providers import PROVIDERS, FormatError, ManyPushes, PullRequestEvent, PushEvent
 
@@ -29,20 +34,30 @@ def can_replay(delivery: Delivery) -> bool:
     return delivery.status in _REPLAYED
 
 
-def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
-    """A new delivery in the ledger with today's verdicts and their builds; the old one stays as it is.
+def can_replay_as_it_was(delivery: Delivery) -> bool:
+    """Whether the rules that it was judged by are kept. Pull requests are built by today's rules and policy alone."""
+    return can_replay(delivery) and bool(delivery.rules_snapshot) and delivery.ref_type != "pull_request"
 
-    Every call builds again, unless a build of the same rule, ref and commit is not over yet. A mark like `[skip ci]`
-    does not count, since a person asks. Raises Refused where nothing can be built of it.
+
+def replay_delivery(actor: User, delivery: Delivery, *, as_it_was: bool = False) -> Delivery:
+    """A new delivery in the ledger with its own verdicts and their builds; the old one stays as it is.
+
+    It is judged by today's rules, or by those that `delivery` was judged by: then its builds are made as these say,
+    also where a rule was changed or deleted since. What `{date}` and `{latest}` stand for is today's either way, for a
+    tag never goes back. Every call builds again, unless a build of the same rule, ref and commit is not over yet. A
+    mark like `[skip ci]` does not count, since a person asks. Raises Refused where nothing can be built of it.
     """
     original = delivery.replay_of or delivery
     if not can_replay(delivery):
         raise Refused(_why_not(delivery), code="conflict")
+    if as_it_was and not can_replay_as_it_was(delivery):
+        raise Refused(_why_not_as_it_was(delivery), code="conflict")
+    then = rules_of_snapshot(delivery.rules_snapshot) if as_it_was else None
     push = _read_push(original)
     source = find_source(str(original.source_id))
     if source is None:
         raise Refused("The source of this delivery is gone. Link the Git repository again.", code="conflict")
-    decision = decide(source, push, source.get_forge_display(), by_hand=True)
+    decision = decide(source, push, source.get_forge_display(), by_hand=True, rules=then)
     verdicts, changes = decided_as_json(push, decision)
     replay = Delivery(
         id=uuid.uuid4(),
@@ -54,20 +69,27 @@ def replay_delivery(actor: User, delivery: Delivery) -> Delivery:
         sentence=decision.sentence,
         verdicts=verdicts,
         changes=changes,
+        rules_snapshot=rules_as_json(decision.rules),
+        as_it_was=as_it_was,
     )
     describe_event(replay, push)
+    how = " as it was" if as_it_was else ""
+    detail = f"delivery {original.short_id} replayed{how} by {actor.get_username()}"
     with transaction.atomic():
         replay.save(force_insert=True)
         if isinstance(push, PullRequestEvent):
-            detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
             take_pull_request(replay, source, push, decision, detail=detail)
         elif decision.status == Delivery.Status.BUILT:
             # Not a push: an old commit that is built again must not supersede the newer ones that wait.
-            detail = f"delivery {original.short_id} replayed by {actor.get_username()}"
-            add_builds(replay, source, push, decision, lambda one: order_of(one, replay, Build.Cause.MANUAL, detail))
-        audit.record(actor, "delivery.replay", source.repository, str(original.pk))
+            add_builds(replay, source, push, decision, lambda one: _order(one, replay, detail, then))
+        audit.record(actor, "delivery.replay", source.repository, f"{original.pk}{how}")
         tell_pages(source)
     return replay
+
+
+def _order(push: PushEvent, replay: Delivery, detail: str, then: Sequence[RuleSpec] | None) -> Order:
+    order = order_of(push, replay, Build.Cause.MANUAL, detail)
+    return dataclasses.replace(order, rules_then={rule.id: rule for rule in then or ()})
 
 
 def _read_push(delivery: Delivery) -> PushEvent | ManyPushes | PullRequestEvent:
@@ -78,6 +100,15 @@ def _read_push(delivery: Delivery) -> PushEvent | ManyPushes | PullRequestEvent:
     if not isinstance(event, PushEvent | ManyPushes | PullRequestEvent):
         raise Refused("This delivery is no push, so there is nothing in it to build.", code="conflict")
     return event
+
+
+def _why_not_as_it_was(delivery: Delivery) -> str:
+    if delivery.ref_type == "pull_request":
+        return "A pull request is built by today's rules and policy alone. Replay it with today's rules."
+    return (
+        "The rules of then were not kept: no rule judged it, or it came before Imageyard kept them. Replay it with "
+        "today's rules."
+    )
 
 
 def _why_not(delivery: Delivery) -> str:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
-from ninja import Field, Router, Schema, Status
+from ninja import Field, Query, Router, Schema, Status
 
+from builds.core.rules import describe_rule
 from builds.models import Build
+from builds.reading import rules_of
 from builds.views.lookup import access_to, find_repository, person
 from lib.paging import MOST, USUAL
 from lib.refusal import Refused
 from webhooks.actions import replay_delivery
+from webhooks.actions.snapshot import rules_of_snapshot, since_then
 from webhooks.models import Delivery
 from webhooks.views.pages import builds_of
 
@@ -92,10 +95,38 @@ class DeliveryOut(Schema):
     builds: list[BuildRef]
     duplicate_of: UUID | None
     replay_of: UUID | None
+    as_it_was: bool = Field(description="A replay with the rules of then.")
+
+
+class RuleThenOut(Schema):
+    id: int | str | None
+    rule: str = Field(description="As it was, in words.")
+    since: str = Field(description="What became of it since; empty where it is as it was.")
 
 
 class DeliveryDetailOut(DeliveryOut):
     request: RequestOut
+    rules_then: list[RuleThenOut] = Field(description="The rules that it was judged by; empty where by none.")
+
+
+class DeliveryFilters(Schema):
+    """What to list; an empty one lists everything."""
+
+    status: str = ""
+    event: str = Field("", max_length=200, description="The forge's name of it, such as `push`.")
+    ref: str = Field("", max_length=200, description="A part of a branch's or tag's name.")
+    text: str = Field("", max_length=200, description="A part of sentence, message or sender; or how a commit begins.")
+    since: datetime | None = Field(None, description="Received then or later.")
+    until: datetime | None = Field(None, description="Received before that.")
+
+    def asked(self) -> dict[str, Any]:
+        """For `Delivery.objects.like`. A time without a zone is UTC."""
+        texts = {name: getattr(self, name).replace("\0", "") for name in ("status", "event", "ref", "text")}
+        return {**texts, "since": _in_utc(self.since), "until": _in_utc(self.until)}
+
+
+def _in_utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 class DeliveriesOut(Schema):
@@ -105,17 +136,20 @@ class DeliveriesOut(Schema):
 
 @router.get(f"{R}/deliveries", response=DeliveriesOut, summary="List deliveries")
 def listing(
-    request: HttpRequest, namespace: str, name: str, status: str = "", cursor: str = "", limit: int = USUAL
+    request: HttpRequest,
+    namespace: str,
+    name: str,
+    wanted: Query[DeliveryFilters],
+    cursor: str = "",
+    limit: int = USUAL,
 ) -> Any:
     """What came in to a repository, newest first."""
     repository = find_repository(request, namespace, name)
     if not access_to(request, repository).is_member:
         raise Http404(f"Deliveries of {repository.path} are shown to its members.")
-    rows = Delivery.objects.filter(source__repository=repository).for_list()
-    if status and status not in Delivery.Status.values:
+    if wanted.status and wanted.status not in Delivery.Status.values:
         raise Refused(f"There is no such status. Use one of: {', '.join(Delivery.Status.values)}.")
-    if status:
-        rows = rows.filter(status=status)
+    rows = Delivery.objects.filter(source__repository=repository).like(**wanted.asked()).for_list()
     limit = max(1, min(limit, MOST))
     found = list(_after(rows, cursor).order_by("-received_at", "-pk")[: limit + 1])
     shown, builds = found[:limit], builds_of(found[:limit])
@@ -132,12 +166,15 @@ def detail(request: HttpRequest, delivery_id: UUID) -> Any:
 
 
 @router.post("/deliveries/{uuid:delivery_id}/replay", response={202: DeliveryDetailOut}, summary="Replay a delivery")
-def replay(request: HttpRequest, delivery_id: UUID) -> Any:
-    """Judge it again with the rules as they are now; the answer is the new delivery."""
+def replay(request: HttpRequest, delivery_id: UUID, rules: Literal["today", "then"] = "today") -> Any:
+    """Judge it again with the rules as they are now, or with those that it was judged by: `?rules=then`.
+
+    The answer is the new delivery.
+    """
     found = _find(request, delivery_id)
     if not access_to(request, found.source.repository).can_write:
         raise PermissionDenied(f"You need the write role in {found.source.repository.namespace} to replay a delivery.")
-    made = replay_delivery(person(request), found)
+    made = replay_delivery(person(request), found, as_it_was=rules == "then")
     return Status(202, _detail(_find(request, made.pk)))
 
 
@@ -160,7 +197,14 @@ def _detail(delivery: Delivery) -> dict[str, Any]:
             "body": original.read_body(MOST_BODY).decode("utf-8", "replace"),
             "body_bytes": original.body_bytes,
         },
+        "rules_then": _rules_then(delivery),
     }
+
+
+def _rules_then(delivery: Delivery) -> list[dict[str, Any]]:
+    then = rules_of_snapshot(delivery.rules_snapshot)
+    told = since_then(then, rules_of(delivery.source)) if then else {}
+    return [{"id": rule.id, "rule": describe_rule(rule), "since": told[rule.id]} for rule in then]
 
 
 def _out(delivery: Delivery, builds: list[Build]) -> dict[str, Any]:
@@ -193,6 +237,7 @@ def _out(delivery: Delivery, builds: list[Build]) -> dict[str, Any]:
         ],
         "duplicate_of": delivery.duplicate_of_id,
         "replay_of": delivery.replay_of_id,
+        "as_it_was": delivery.as_it_was,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 import zstandard
@@ -13,8 +14,8 @@ from django.utils import timezone
 from builds.models import Source
 from registry.models import Repository
 
-# What no list needs: headers and bodies are large, and only the page of one delivery shows them.
-LARGE = ("headers", "body")
+# What no list needs: headers, bodies and rules are large, and only the page of one delivery shows them.
+LARGE = ("headers", "body", "rules_snapshot")
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -29,6 +30,48 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def for_list(self) -> DeliveryQuerySet:
         """With what a row of a list names, and without what is large."""
         return self.select_related("source__repository__namespace").defer(*LARGE)
+
+    def like(
+        self,
+        *,
+        status: str = "",
+        event: str = "",
+        ref: str = "",
+        text: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> DeliveryQuerySet:
+        """What the filters of the page and the API leave; an empty one leaves everything.
+
+        `ref` is a part of a name, of any ref that a delivery moved; `text` a part of what people read in its row, or
+        the beginning of a commit or of its id; `since` is included and `until` is not.
+        """
+        rows = self
+        for found in (
+            models.Q(status=status) if status else None,
+            models.Q(event=event) if event else None,
+            models.Q(ref__icontains=ref) | models.Q(more_refs__icontains=ref) if ref else None,
+            _said(text) if text else None,
+            models.Q(received_at__gte=since) if since else None,
+            models.Q(received_at__lt=until) if until else None,
+        ):
+            rows = rows if found is None else rows.filter(found)
+        return rows
+
+
+def _said(text: str) -> models.Q:
+    said = models.Q(commit__istartswith=text)
+    for column in ("sentence", "commit_message", "sender"):
+        said |= models.Q(**{f"{column}__icontains": text})
+    digits = text.replace("-", "").lower()
+    if len(digits) >= _SHORTEST_ID and set(digits) <= set("0123456789abcdef"):
+        first, last = digits.ljust(32, "0")[:32], digits.ljust(32, "f")[:32]
+        said |= models.Q(pk__gte=uuid.UUID(first), pk__lte=uuid.UUID(last))
+    return said
+
+
+_SHORTEST_ID = 4
+"""Characters of a delivery's id, as `short_id` shows them."""
 
 
 class Delivery(models.Model):
@@ -69,10 +112,13 @@ class Delivery(models.Model):
     # refs; the columns above are then those of the first.
     changes = models.JSONField(default=list, editable=False)
     more_refs = models.TextField(blank=True, editable=False, help_text="Names of the other refs, one in a line.")
+    # The rules that it was judged by, as `webhooks.actions.snapshot` writes them; empty where it was judged by none.
+    rules_snapshot = models.JSONField(default=list, editable=False)
     build_ids = models.JSONField(default=list, editable=False)
     replay_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="replays", editable=False
     )
+    as_it_was = models.BooleanField(default=False, editable=False, help_text="Replayed with the rules of then.")
     duplicate_of = models.ForeignKey(
         "self", models.CASCADE, null=True, blank=True, related_name="duplicates", editable=False
     )
