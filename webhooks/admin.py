@@ -50,8 +50,8 @@ class DeliveryAdmin(_ModelAdmin):
     actions = ("replay",)
     fields = (
         "id", "received_at", "repository", "source", "forge", "event", "forge_delivery_id", "status", "sentence",
-        "times", "ref_type", "ref", "before", "commit", "forced", "commit_message", "sender", "verdicts", "changes", "rules_snapshot",
-        "builds",
+        "times", "ref_type", "ref", "before", "commit", "forced", "commit_message", "sender", "verdicts", "changes",
+        "rules_snapshot", "builds",
         "duplicate_of", "replay_of", "as_it_was", "page", "headers", "body_bytes", "request_body",
     )  # fmt: skip
     readonly_fields = fields
