@@ -30,6 +30,7 @@ PAGES = [
     "/r/acme/web/builds/26",
     "/r/acme/web/settings/forge?choose=1&q=acme",
     "/r/acme/hello/settings",
+    "/r/acme/hello/settings/tests",
     "/r/acme/hello/build",
     "/r/acme/hello/setup?step=webhook",
     "/r/acme/new-idea/setup",
