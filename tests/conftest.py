@@ -38,3 +38,12 @@ def corpora() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("IMAGEYARD_CORPORA does not name a folder: the published corpora are not on this machine")
     return Path(folder)
+
+
+@pytest.fixture
+def own_clock(db) -> None:
+    """For tests that set the clock: leases and pauses go by the database's, which on PostgreSQL no test sets."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        pytest.skip("leases and pauses go by PostgreSQL's own clock, which no test sets")

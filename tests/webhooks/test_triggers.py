@@ -186,7 +186,7 @@ def test_it_keeps_the_beginning_of_a_body_without_nul_and_without_the_secret(tri
     assert len(row.body) <= 4000
 
 
-def test_it_takes_so_many_calls_a_minute_and_says_when_to_come_back(trigger):
+def test_it_takes_so_many_calls_a_minute_and_says_when_to_come_back(trigger, own_clock):
     with time_machine.travel(NOW, tick=False) as clock:
         answers = [call(trigger) for _ in range(10)]
         clock.shift(20)
@@ -206,7 +206,7 @@ def test_it_counts_a_flood_on_one_row(trigger):
     assert (limited.times, limited.code, TriggerCall.objects.count()) == (5, 429, 11)
 
 
-def test_it_is_not_stopped_for_good_by_a_clock_that_was_ahead(trigger):
+def test_it_is_not_stopped_for_good_by_a_clock_that_was_ahead(trigger, own_clock):
     with time_machine.travel(NOW + timedelta(days=1), tick=False):
         [call(trigger) for _ in range(10)]
     with time_machine.travel(NOW, tick=False):

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tests.factories import make_build
 from webhooks.actions.subscriptions import forget_notifications, ring_for_notifications, send_test, switch_subscription
-from webhooks.errands.notifications import pause_s, send_notification
+from webhooks.errands.notifications import pause_s, send_notification, send_waiting
 from webhooks.models import Notification, Subscription
 from webhooks.senders.base import retry_after_s
 from webhooks.senders.webhook import sign
@@ -86,7 +86,7 @@ def test_the_pauses_it_doubles_up_to_three_hours():
     assert 3 * 3600 * 0.8 <= pause_s(500) <= 3 * 3600 * 1.2
 
 
-def test_after_a_day_it_gives_up_and_says_so(follow, receiver):
+def test_after_a_day_it_gives_up_and_says_so(follow, receiver, own_clock):
     subscription = follow(receiver.url)
     receiver.answers = [(500, {}, b"still broken")]
     row = failed()
@@ -121,6 +121,25 @@ def test_while_one_waits_for_a_receiver_that_is_away_the_others_it_lets_wait(fol
     attempt(row)
     attempt(waiting)
     assert (len(receiver.got), waiting.attempts) == (1, 0)
+
+
+def test_what_waits_for_a_receiver_it_sends_in_one_go(follow, receiver):
+    follow(receiver.url)
+    rows = [failed() for _ in range(4)]
+    assert send_waiting(str(rows[2].pk), timezone.now()) == 4
+    assert not Notification.objects.exclude(state="sent").exists()
+
+
+def test_a_receiver_that_is_slow_it_lets_hold_one_worker_alone(follow, receiver):
+    from django.core.cache import cache
+
+    subscription = follow(receiver.url)
+    row = failed()
+    cache.set(f"sending-notifications:{subscription.pk}", 1, 60)
+    assert send_waiting(str(row.pk), timezone.now()) == 0
+    cache.clear()
+    assert send_waiting(str(row.pk), timezone.now()) == 1
+    assert send_waiting("00000000-0000-0000-0000-000000000000", timezone.now()) == 0
 
 
 def test_one_that_a_worker_died_with_it_takes_over_after_the_lease(follow, receiver):

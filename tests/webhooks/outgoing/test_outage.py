@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import pytest
 import time_machine
-from django.db import connection
 
 from builds.actions.claim import claim_next
 from builds.actions.lifecycle import fail
@@ -23,9 +22,7 @@ CONTEXT = "imageyard/acme/web (main)"
 
 
 @pytest.fixture
-def clock():
-    if connection.vendor == "postgresql":
-        pytest.skip("leases and pauses go by PostgreSQL's own clock, which no test sets")
+def clock(own_clock):
     with time_machine.travel(START, tick=False) as moved:
         yield moved
 
