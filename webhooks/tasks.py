@@ -54,8 +54,8 @@ def send_statuses() -> None:
 
 @shared_task(name="webhooks.send_notification")
 def send_notification(notification_id: str) -> None:
-    """Tell one receiver of one event."""
-    from webhooks.errands.notifications import send_notification as send
+    """Tell one receiver of one event, and of what else waits for it."""
+    from webhooks.errands.notifications import send_waiting as send
 
     send(notification_id, database_now())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from django import template
 
@@ -49,3 +50,9 @@ def receiver_kind(row: Subscription) -> str:
     if not row.is_webhook:
         return service_of(row.shown_target) or "message"
     return "webhook in Docker Hub's format" if row.format == Subscription.Format.DOCKER_HUB else "webhook"
+
+
+@register.filter
+def attempt_time(at: str) -> str:
+    """`25 Nov, 08:00:12 UTC` of an attempt's ISO time."""
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%-d %b, %H:%M:%S} UTC"

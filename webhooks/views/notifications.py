@@ -39,6 +39,8 @@ def notifications(request: HttpRequest, namespace: str, name: str) -> HttpRespon
     """The page; a POST adds one, whose signing secret the page then shows once."""
     repository = find_repository(request, namespace, name, role=Role.ADMIN)
     if request.method != "POST":
+        if request.GET.get("part") == "log":
+            return _answer(request, "webhooks/_notification_log.html", _log(repository))
         return _page(request, repository)
     draft = SubscriptionDraft(
         kind=request.POST.get("kind", ""),
@@ -125,27 +127,44 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     made, _, secret = shown_once.take(request, _kept(repository)).partition(" ")
-    told = Notification.objects.filter(subscription__repository=repository)
-    told = told.select_related("subscription", "build").defer(*(f"subscription__{name}" for name in SECRETS))
     chosen = draft.events if draft else USUAL
     context = {
-        "repository": repository,
+        **_log(repository),
         "tab": "settings",
         "subscriptions": list(_subscriptions(repository).select_related("created_by")),
         "made": made,
         "secret": secret,
-        "log": [(row, pretty(row)) for row in told[:SHOWN]],
-        "is_cut": told.count() > SHOWN,
-        "most_shown": SHOWN,
         "draft": draft,
         "problem": problem,
         "events": [(name, words, name in chosen) for name, words in EVENTS.items()],
         "kinds": Subscription.Kind,
         "formats": Subscription.Format,
     }
-    response = render(request, "webhooks/notifications.html", context, status=status)
+    return _answer(request, "webhooks/notifications.html", context, status)
+
+
+def _answer(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    response = render(request, template, context, status=status)
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+def _log(repository: Repository) -> dict[str, Any]:
+    """What was told, newest first; `is_under_way` while a first attempt is about to end."""
+    told = Notification.objects.filter(subscription__repository=repository)
+    told = told.select_related("subscription", "build").defer(*(f"subscription__{name}" for name in SECRETS))
+    rows = list(told[: SHOWN + 1])
+    state = Notification.State
+    return {
+        "repository": repository,
+        "log": [(row, pretty(row)) for row in rows[:SHOWN]],
+        "is_cut": len(rows) > SHOWN,
+        "most_shown": SHOWN,
+        "is_under_way": any(
+            row.state == state.SENDING or (row.state == state.QUEUED and not row.attempts and row.subscription.enabled)
+            for row in rows
+        ),
+    }
 
 
 def pretty(row: Notification) -> str:

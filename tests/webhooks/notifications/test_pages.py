@@ -140,6 +140,22 @@ def test_the_log_it_shows_with_body_answers_and_what_is_next(admin, follow, rece
         assert text in words(page)
 
 
+def test_while_a_first_attempt_is_under_way_the_log_it_reads_again(admin, follow, receiver):
+    follow(receiver.url)
+    happen(make_build(), "finished", state="failed")
+    waiting = admin.get(PAGE).content.decode()
+    assert f'hx-get="{PAGE}?part=log"' in waiting
+    send_notification(str(Notification.objects.get().pk), timezone.now())
+    part = admin.get(PAGE, {"part": "log"}).content.decode()
+    assert "hx-get" not in part and "<html" not in part and "Delivered" in part
+
+
+def test_reading_the_log_again_it_leaves_the_secret_for_the_page(admin):
+    admin.post(PAGE, WEBHOOK)
+    admin.get(PAGE, {"part": "log"})
+    assert SECRET.search(admin.get(PAGE).content.decode())
+
+
 def test_a_message_it_sends_again_under_its_id(admin, follow, receiver):
     follow(receiver.url)
     happen(make_build(), "finished", state="failed")
