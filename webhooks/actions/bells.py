@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 Bell = Callable[[], object]
 
-# SQLite lets one write at a time, and lets the others sleep for longer and longer until they ask again: here they queue.
+# SQLite takes one write at a time and lets the others sleep, longer each time, until they ask again: here they queue.
 _turn = Lock()
 _held: ContextVar[list[Bell] | None] = ContextVar("held_bells", default=None)
 
