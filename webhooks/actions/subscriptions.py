@@ -24,7 +24,7 @@ from webhooks.senders.webhook import new_signing_secret
 MOST = 30
 MOST_NAME = 100
 KEPT = timedelta(days=30)
-RINGS = 50
+RINGS = 10
 _BATCH = 2_000
 
 
@@ -142,13 +142,16 @@ def _require_on(subscription: Subscription) -> None:
 
 
 def ring_for_notifications(now: datetime) -> None:
-    """One ring for each message that is due, the longest waiting first."""
+    """One ring for each receiver with something due, the longest waiting first: what else waits for it comes along."""
     _ring(Notification.objects.due(now))
 
 
 def _ring(due: NotificationQuerySet) -> None:
-    for pk in due.order_by("next_at").values_list("pk", flat=True)[:RINGS]:
-        enqueue("webhooks.send_notification", str(pk), expires_s=9)
+    first: dict[int, str] = {}
+    for receiver, pk in due.order_by("next_at").values_list("subscription_id", "pk")[: RINGS * 20]:
+        first.setdefault(receiver, str(pk))
+    for one in list(first.values())[:RINGS]:
+        enqueue("webhooks.send_notification", one, expires_s=9)
 
 
 def forget_notifications(now: datetime) -> None:

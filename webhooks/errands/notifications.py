@@ -22,13 +22,13 @@ from webhooks.senders.base import Outcome
 from webhooks.senders.webhook import send_webhook
 
 LEASE = timedelta(seconds=120)
-"""Longer than any sender takes: 20 s for a webhook, 60 s for a message."""
+"""Longer than any sender takes: 8 s for a webhook, 30 s for a message."""
 GIVE_UP = timedelta(hours=24)
 TRIES_KEPT = 30
 _FIRST_S = 10.0
 _MOST_S = 3 * 3600.0
 _SPREAD = 0.2
-PATIENCE_S = 30.0
+PATIENCE_S = 8.0
 _BREATHER = timedelta(seconds=60)
 _S = Notification.State
 

@@ -15,7 +15,7 @@ from lib.redact import redact_text
 from webhooks.senders.base import MOST_RESPONSE, Outcome, retry_after_s
 from webhooks.senders.targets import SERVICES, apprise_problem, service_of
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 30
 _ROOT = Path(__file__).resolve().parents[2]
 # Nothing of ours: no key, no proxy, no home with a .netrc in it.
 _KEPT = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ")

@@ -158,9 +158,13 @@ def test_a_clock_that_ran_ahead_it_does_not_let_delay_a_message(follow, receiver
     assert attempt(row).state == "sent"
 
 
-def test_what_is_due_it_rings_for(follow, rings):
-    follow("https://hooks.example.com/x")
-    failed()
+def test_what_is_due_it_rings_for_once_for_each_receiver(follow, rings, django_capture_on_commit_callbacks):
+    for name in ("one", "two"):
+        follow("https://hooks.example.com/x", name=name)
+    failed(), failed()
+    with django_capture_on_commit_callbacks(execute=True):
+        ring_for_notifications(timezone.now())
+    assert rings == ["webhooks.send_notification"] * 2
     rings.clear()
     ring_for_notifications(timezone.now() - timedelta(minutes=1))
     assert rings == []
