@@ -26,15 +26,16 @@ _TITLES = {
     "skipped": "{build} was skipped",
     "approval_needed": "{build} waits for approval",
     "rule_paused": "{repository}: a rule is paused",
+    "base_moved": "{build} is asked for, since its base moved",
 }
 GOOD, BAD = ("succeeded", "fixed"), ("failed", "first_failure", "rule_paused")
-_TYPES = {"rule_paused": "rule.paused", TEST: "test"}
+_TYPES = {"rule_paused": "rule.paused", "base_moved": "base.moved", TEST: "test"}
 _ENDED = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled", "superseded": "was superseded"}
 _TEST_SENTENCE = "This is a test that somebody asked for. Nothing was built."
 
 
 def type_of(event: str) -> str:
-    """The `type` of a body: `build.failed`, `rule.paused`, `test`."""
+    """The `type` of a body: `build.failed`, `rule.paused`, `base.moved`, `test`."""
     return _TYPES.get(event, f"build.{event}")
 
 
@@ -133,6 +134,8 @@ def said_of(event: str, build: Build, news: BuildEvent) -> str:
         reason = str(news.detail.get("reason", "only failures"))
         pattern = build.plan.get("pattern", "")
         return f"The rule {pattern} is paused: {reason}. Mend what fails, then resume it on the Rules page."
+    if event == "base_moved":
+        return f"The {build.cause_detail}." if build.cause_detail else "Its base image moved."
     if state_told(build, news) != build.state:
         return f"It {_ENDED.get(state_told(build, news), 'ended')}, and is built again since."
     return sentence_of(build)

@@ -18,7 +18,7 @@ _ENDS = (State.SUCCEEDED.value, State.FAILED.value)
 
 def notify_followers(event: BuildEvent) -> None:
     """A consumer of the outbox of builds. Read twice, an event makes its notifications once."""
-    if event.kind not in ("state", "finished", "approval_needed", "rule_paused"):
+    if event.kind not in ("queued", "state", "finished", "approval_needed", "rule_paused"):
         return
     rows = Subscription.objects.filter(repository_id=event.build.repository_id, enabled=True).defer(*SECRETS)
     subscriptions = list(rows)
@@ -32,6 +32,7 @@ def notify_followers(event: BuildEvent) -> None:
         event.kind,
         event.detail,
         previous=previous,
+        cause=build.cause,
         skipped=bool(build.skip_reason),
         taken_again=event.kind == "state" and _was_handed_back(event),
     )

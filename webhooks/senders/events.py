@@ -16,6 +16,7 @@ EVENTS: dict[str, str] = {
     "skipped": "a queued build is skipped",
     "approval_needed": "a pull request waits for approval",
     "rule_paused": "a rule is paused because it only fails",
+    "base_moved": "a base image moved, and its image is built again",
 }
 """Name → the end of "Tell me when …". "Before" is the last build of the same rule and ref that came to an end."""
 
@@ -26,13 +27,23 @@ TEST = "test"
 
 
 def events_of(
-    kind: str, detail: Mapping[str, Any], *, previous: str = "", skipped: bool = False, taken_again: bool = False
+    kind: str,
+    detail: Mapping[str, Any],
+    *,
+    previous: str = "",
+    cause: str = "",
+    skipped: bool = False,
+    taken_again: bool = False,
 ) -> tuple[str, ...]:
     """Names out of `EVENTS` that a `BuildEvent` of `kind` with `detail` is, the most telling first; () for none.
 
-    `previous` is how the build before ended: "succeeded", "failed", or "" where there is none. `skipped`: the build
-    has a reason why it was skipped. `taken_again`: the run before was handed back, which is no news.
+    `previous` is how the build before ended: "succeeded", "failed", or "" where there is none. `cause` is the build's.
+    `skipped`: the build has a reason why it was skipped. `taken_again`: the run before was handed back, which is no
+    news.
     """
+    if kind == "queued":
+        # Without a detail it was asked for; with one it is built again, by a person or because a worker gave up.
+        return ("base_moved",) if cause == "base_image" and not detail else ()
     if kind in ("approval_needed", "rule_paused"):
         return (kind,)
     state = str(detail.get("state", ""))

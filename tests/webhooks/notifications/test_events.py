@@ -19,6 +19,10 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
     ("state", {"state": "preparing"}, {"taken_again": True}, ()),
     ("state", {"state": "building"}, {}, ()),
     ("queued", {}, {}, ()),
+    ("queued", {}, {"cause": "push"}, ()),
+    ("queued", {}, {"cause": "base_image"}, ("base_moved",)),
+    ("queued", {"by": "alice"}, {"cause": "base_image"}, ()),
+    ("queued", {"reason": "The worker was lost."}, {"cause": "base_image"}, ()),
     ("cancel", {"by": "alice"}, {}, ()),
     ("finished", {"state": "succeeded"}, {}, ("succeeded",)),
     ("finished", {"state": "succeeded"}, {"previous": "succeeded"}, ("succeeded",)),
@@ -166,3 +170,12 @@ def test_docker_hubs_format_it_sends_once_for_each_tag_of_a_success(follow):
     assert {body["repository"]["repo_name"] for body in bodies} == {"acme/web"}
     assert set(bodies[0]) == {"callback_url", "push_data", "repository"}
     assert isinstance(bodies[0]["push_data"]["pushed_at"], int)
+
+
+def test_a_base_that_moved_it_tells_of_by_both_digests(follow):
+    follow("https://hooks.example.com/x", "base_moved")
+    build = make_build(cause="base_image", cause_detail="base debian:12 moved a1b2c3d4e5f6 → c3d4e5f6a1b2")
+    happen(build, "queued")
+    body = json.loads(Notification.objects.get().body)
+    assert (body["type"], body["data"]["build"]["cause"]) == ("base.moved", "base_image")
+    assert body["data"]["sentence"] == "The base debian:12 moved a1b2c3d4e5f6 → c3d4e5f6a1b2."
