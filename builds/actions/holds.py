@@ -18,7 +18,7 @@ APPROVAL = "approval"
 ASKED_FOR = timedelta(days=7)
 
 
-def trust_fields(rule: BuildRule | None, ref: Ref, commit: str, pull_request: PullRequest | None) -> dict[str, Any]:
+def trust_fields(rule: BuildRule, ref: Ref, commit: str, pull_request: PullRequest | None) -> dict[str, Any]:
     """The columns that say how far a new build is trusted.
 
     Whatever is built of a pull request is untrusted: no secrets, no hooks, no shared cache. What comes from a fork

@@ -42,7 +42,7 @@ class Order:
     commit_author: str = ""
     pull_request: PullRequest | None = None
     rules_then: Mapping[int | str | None, RuleSpec] = field(default_factory=dict)
-    """The rules as they were, by id, where builds are made by those; also of rules that are gone."""
+    """The rules as they were, by id, where builds are made by those. Rules that are gone since build nothing."""
 
     @property
     def priority(self) -> int:
@@ -83,23 +83,16 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
     builds = []
     for verdict in verdicts:
         rule = rules.get(verdict.rule_id) if isinstance(verdict.rule_id, int) else None
-        spec = order.rules_then.get(verdict.rule_id) or (rule.spec if rule else None)
-        if verdict.builds and spec is not None:
+        if verdict.builds and rule is not None:
+            spec = order.rules_then.get(rule.pk) or rule.spec
             builds.append(_request_one(source, rule, ref, commit, plan_of(spec, verdict), order))
     return builds
 
 
 def _request_one(
-    source: Source,
-    rule: BuildRule | None,
-    ref: Ref,
-    commit: str,
-    plan: dict[str, Any],
-    order: Order,
-    *,
-    again: bool = False,
+    source: Source, rule: BuildRule, ref: Ref, commit: str, plan: dict[str, Any], order: Order, *, again: bool = False
 ) -> Build:
-    same = Build.objects.active().filter(source=source, rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
+    same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
     if order.rules_then:  # by the rule of then, not by what it is today
         alike = [known.pk for known in same if _is_same_plan(known.plan, plan)]
         same = same.filter(pk__in=alike)
@@ -135,7 +128,7 @@ def _request_one(
                 delivery_id=order.delivery_id,
                 priority=order.priority,
                 not_before=database_now(),
-                timeout_s=(rule.timeout_s if rule else None) or settings.BUILD_TIMEOUT_S,
+                timeout_s=rule.timeout_s or settings.BUILD_TIMEOUT_S,
                 **trust_fields(rule, ref, commit, order.pull_request),
             )
     except IntegrityError:
@@ -148,8 +141,7 @@ def _request_one(
         return twin
     record_event(build.pk, "queued")
     ask_for_approval(build)
-    if rule is not None:
-        supersede_older(build, rule)
+    supersede_older(build, rule)
     enqueue("builds.run_next", expires_s=60)
     return build
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
 
@@ -87,13 +89,32 @@ def test_the_list_it_filters(source, api, query, count):
 
 def test_replay_as_it_was_it_takes_and_says_what_became_of_the_rules(source, api):
     post(source)
-    source.rules.all().delete()
-    answer = api.post(f"/api/v1/deliveries/{Delivery.objects.get().pk}/replay?rules=then")
+    source.rules.update(tags=["edge"])
+    answer = replay(api, {"rules": "then"})
     made = answer.json()
     assert (answer.status_code, made["as_it_was"], made["status"]) == (202, True, "built")
     assert [(rule["rule"], rule["since"]) for rule in made["rules_then"]] == [
-        ("branch `main` → `latest`, from `Dockerfile`", "Deleted since.")
+        (
+            "branch `main` → `latest`, from `Dockerfile`",
+            "Changed since. Today: branch `main` → `edge`, from `Dockerfile`.",
+        )
     ]
+
+
+@pytest.mark.parametrize(
+    ("wish", "code", "as_it_was"),
+    [({"rules": "now"}, 202, False), ({}, 202, False), (None, 202, False), ({"rules": "later"}, 422, None)],
+    ids=str,
+)
+def test_replay_it_takes_the_rules_of_now_unless_asked_otherwise(source, api, wish, code, as_it_was):
+    post(source)
+    answer = replay(api, wish)
+    assert (answer.status_code, answer.json().get("as_it_was")) == (code, as_it_was)
+
+
+def replay(user: Client, wish: object = None):
+    body = b"" if wish is None else json.dumps(wish)
+    return user.generic("POST", f"/api/v1/deliveries/{Delivery.objects.last().pk}/replay", body, "application/json")
 
 
 def test_one_delivery_it_has_the_request(source, api):
@@ -116,7 +137,7 @@ def test_a_duplicate_it_names_the_first(source, api):
 def test_replay_it_answers_202_with_the_new_delivery(source, api):
     post(source)
     first = Delivery.objects.get()
-    answer = api.post(f"/api/v1/deliveries/{first.pk}/replay")
+    answer = replay(api)
     assert answer.status_code == 202
     assert answer.json()["replay_of"] == str(first.pk)
     assert answer.json()["builds"]
@@ -124,7 +145,7 @@ def test_replay_it_answers_202_with_the_new_delivery(source, api):
 
 def test_replay_of_what_has_nothing_to_build_it_answers_with_409(source, api):
     post(source, event="ping")
-    answer = api.post(f"/api/v1/deliveries/{Delivery.objects.get().pk}/replay")
+    answer = replay(api)
     assert answer.status_code == 409
     assert answer.json()["detail"].startswith("There is nothing to build in this delivery")
 
@@ -132,7 +153,7 @@ def test_replay_of_what_has_nothing_to_build_it_answers_with_409(source, api):
 def test_replay_by_a_reader_it_answers_with_403(source):
     post(source)
     rita = as_user(make_member(source.repository.namespace, "rita", Role.READ))
-    assert rita.post(f"/api/v1/deliveries/{Delivery.objects.get().pk}/replay").status_code == 403
+    assert replay(rita).status_code == 403
 
 
 @pytest.mark.parametrize("path", [LIST, "/api/v1/deliveries/{}"])

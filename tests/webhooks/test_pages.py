@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.db import connection
@@ -190,6 +191,22 @@ def test_replay_as_it_was_it_offers_and_does(source, writer):
     answer = writer.post(f"{first.get_absolute_url()}/replay", {"rules": "then"}, follow=True)
     assert "Replayed with the rules as they were then." in text(answer)
     assert "A replay, with the rules of then, of" in text(answer)
+
+
+def test_replay_of_one_from_before_rules_were_kept_it_offers_by_todays_rules_and_says_why(source, writer):
+    post(source)
+    Delivery.objects.update(rules_snapshot=[])
+    page = text(writer.get(Delivery.objects.get().get_absolute_url()))
+    assert 'value="then" aria-describedby="replay-then" disabled' in page
+    assert "The rules of then were not kept" in page
+    assert "Replay with today's rules</button>" in page
+
+
+def test_a_filtered_list_it_pages_within_the_filter(source, reader):
+    for number in range(31):
+        post(source, push_payload(f"refs/heads/b{number}"))
+    page = text(reader.get(f"{LIST}?event=push&ref=b&since=2020-01-01"))
+    assert re.search(r'href="[^"]*event=push&amp;ref=b&amp;since=2020-01-01&amp;page=2', page)
 
 
 def test_a_refused_one_it_does_not_offer_to_replay_as_it_was(source, writer):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEntry, Role
+from builds.core.rules import Ref
 from builds.core.states import State
 from builds.models import Build
 from lib.refusal import Refused
 from tests.factories import make_member, make_rule
 from tests.webhooks.sending import post, push_payload
 from webhooks.actions import replay_delivery
+from webhooks.actions.decide import decide
 from webhooks.actions.snapshot import rules_as_json, rules_of_snapshot
 from webhooks.models import Delivery
+from webhooks.providers import PushEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -116,15 +121,32 @@ def test_as_it_was_it_builds_by_the_rules_of_then(source, alice):
     assert replay_delivery(alice, first).status == "nothing"
 
 
-def test_as_it_was_a_rule_that_is_gone_it_builds_all_the_same(source, alice):
+def test_as_it_was_a_rule_that_is_gone_it_names_and_builds_nothing_by(source, alice):
     first = delivered(source)
     Build.objects.update(state=State.SUCCEEDED)
     source.rules.all().delete()
     made = replay_delivery(alice, first, as_it_was=True)
+    assert (made.status, made.build_ids, Build.objects.count()) == ("nothing", [], 1)
+    assert "`main` matched, but the rule was deleted since, so nothing is built by it" in made.sentence
+    assert [(verdict["matched"], verdict["builds"]) for verdict in made.verdicts] == [(True, False)]
+
+
+def test_as_it_was_it_builds_by_the_rules_that_are_left_beside_one_that_is_gone(source, alice):
+    left = make_rule(source, pattern="/^ma/", tags=["ma"])
+    first = delivered(source)
+    Build.objects.update(state=State.SUCCEEDED)
+    source.rules.exclude(pk=left.pk).delete()
+    made = replay_delivery(alice, first, as_it_was=True)
     built = Build.objects.first()
-    assert (built.number, built.rule, built.cause) == (2, None, "manual")
-    assert f"build #{built.number} by `main`" in made.sentence
+    assert (made.status, made.build_ids, built.rule, built.cause) == ("built", [built.pk], left, "manual")
     assert built.cause_detail == f"delivery {first.short_id} replayed as it was by alice"
+
+
+def test_the_rules_it_keeps_without_a_query_of_their_own(source):
+    with CaptureQueriesContext(connection) as asked:
+        decision = decide(source, PushEvent(ref=Ref("branch", "main"), commit="a" * 40), "GitHub")
+    read = [query["sql"] for query in asked if 'FROM "builds_buildrule"' in query["sql"]]
+    assert (len(decision.rules), len(read)) == (1, 1)
 
 
 def test_as_it_was_a_build_that_waits_by_another_plan_it_does_not_take_for_its_own(source, alice):
@@ -141,7 +163,7 @@ def test_as_it_was_a_replay_it_judges_by_the_rules_of_that_replay(source, alice)
     first = delivered(source, push_payload("refs/heads/docs"))
     make_rule(source, pattern="docs", tags=["docs"])
     second = replay_delivery(alice, first)
-    source.rules.all().delete()
+    source.rules.filter(pattern="docs").update(pattern="other")
     Build.objects.update(state=State.SUCCEEDED)
     assert replay_delivery(alice, first, as_it_was=True).status == "nothing"
     assert replay_delivery(alice, second, as_it_was=True).status == "built"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from webhooks.actions.accept import accept_delivery
 from webhooks.actions.bells import Bell, hold_bells
 from webhooks.actions.inbound import Answer, Inbound, Kind
-from webhooks.actions.replay import can_replay, can_replay_as_it_was, replay_delivery
+from webhooks.actions.replay import can_replay, can_replay_as_it_was, replay_delivery, why_not_as_it_was
 
 __all__ = [
     "Answer",
@@ -17,4 +17,5 @@ __all__ = [
     "can_replay_as_it_was",
     "hold_bells",
     "replay_delivery",
+    "why_not_as_it_was",
 ]

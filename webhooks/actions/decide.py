@@ -38,7 +38,7 @@ class Decision:
 def decide(
     source: Source, event: Event, forge_name: str, *, by_hand: bool = False, rules: Sequence[RuleSpec] | None = None
 ) -> Decision:
-    """By the rules as they are, or by `rules`: those of then.
+    """By the rules as they are, or by `rules`: those of then, of which the ones that are gone since build nothing.
 
     `by_hand`: a person asked for it, so a mark like `[skip ci]` in the message does not count.
     """
@@ -47,15 +47,26 @@ def decide(
         return Decision(Status.CONNECTED, sentence.strip())
     if isinstance(event, Ignored):
         return _decide_ignored(event)
-    rules = tuple(rules_of(source) if rules is None else rules)
+    today = rules_of(source)
+    gone = frozenset(rule.id for rule in rules or ()) - {rule.id for rule in today}
+    rules = tuple(today if rules is None else rules)
+    asked = _Asked(by_hand, gone)
     if isinstance(event, PushEvent):
-        decision = _decide_push(source, event, rules, by_hand=by_hand)
+        decision = _decide_push(source, event, rules, asked)
     elif isinstance(event, ManyPushes):
-        decision = _decide_many(source, event, rules, by_hand=by_hand)
+        decision = _decide_many(source, event, rules, asked)
     else:
         decision = _decide_pull_request(source, event, rules)
     is_judged = bool(decision.verdicts) or any(part.verdicts for part in decision.parts)
     return replace(decision, rules=rules) if is_judged else decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whether a person asks, and the ids of rules of then that are no rules any more."""
+
+    by_hand: bool
+    gone: frozenset[int | str | None]
 
 
 def _decide_ignored(ignored: Ignored) -> Decision:
@@ -65,12 +76,10 @@ def _decide_ignored(ignored: Ignored) -> Decision:
 _WEIGHT = (Status.BUILT, Status.SKIPPED, Status.NOTHING, Status.IGNORED)
 
 
-def _decide_many(source: Source, event: ManyPushes, rules: tuple[RuleSpec, ...], *, by_hand: bool) -> Decision:
+def _decide_many(source: Source, event: ManyPushes, rules: tuple[RuleSpec, ...], asked: _Asked) -> Decision:
     """Each ref by itself; what came of the delivery is the most that came of one of them."""
     parts = tuple(
-        _decide_push(source, change, rules, by_hand=by_hand)
-        if isinstance(change, PushEvent)
-        else _decide_ignored(change)
+        _decide_push(source, change, rules, asked) if isinstance(change, PushEvent) else _decide_ignored(change)
         for change in event.changes
     )
     status = min((part.status for part in parts), key=_WEIGHT.index)
@@ -149,35 +158,36 @@ def pull_request_sentence(pull_request: PullRequest, verdicts: Sequence[Verdict]
     return f"{said} {which} for a member's approval, since the code comes from a fork."
 
 
-def _decide_push(source: Source, push: PushEvent, rules: tuple[RuleSpec, ...], *, by_hand: bool) -> Decision:
+def _decide_push(source: Source, push: PushEvent, rules: tuple[RuleSpec, ...], asked: _Asked) -> Decision:
     if push.deleted:
         what = f"{ONE[push.ref.type]} {quoted(push.ref.name)}"
         return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; images made from it stay.")
     verdicts = evaluate(push.ref, rules, commit=push.commit, known=known_of(source, rules))
+    verdicts = tuple(_told_as_gone(verdict) if verdict.rule_id in asked.gone else verdict for verdict in verdicts)
     if not any(verdict.builds for verdict in verdicts):
         return Decision(Status.NOTHING, summary_sentence(push.ref, verdicts), verdicts)
-    skipped = None if by_hand else skip_sentence(push.ref, push.message)
+    skipped = None if asked.by_hand else skip_sentence(push.ref, push.message)
     if skipped is not None:
         return Decision(Status.SKIPPED, skipped, tuple(replace(verdict, builds=False) for verdict in verdicts))
     return Decision(Status.BUILT, summary_sentence(push.ref, verdicts), verdicts)
 
 
+def _told_as_gone(verdict: Verdict) -> Verdict:
+    """Whoever deleted a rule wants nothing built by it, and its secrets and limits are gone with it."""
+    if not verdict.builds:
+        return verdict
+    reason = "matched, but the rule was deleted since, so nothing is built by it"
+    return replace(verdict, builds=False, reason=reason)
+
+
 def built_sentence(push: PushEvent, verdicts: Sequence[Verdict], builds: Sequence[Build], delivery: Delivery) -> str:
     """The sentence once the builds have numbers, and which of them an earlier delivery had asked for already."""
-    sentence = summary_sentence(push.ref, verdicts, _numbers(verdicts, builds))
+    sentence = summary_sentence(push.ref, verdicts, {build.rule_id: build.number for build in builds})
     known = [f"#{build.number}" for build in builds if build.delivery_id != delivery.pk]
     if known:
         which = f"Build {known[0]} was" if len(known) == 1 else f"Builds {', '.join(known)} were"
         sentence += f" {which} under way for this commit already, so there is no second one."
     return f"{sentence} The push was forced." if push.forced else sentence
-
-
-def _numbers(verdicts: Sequence[Verdict], builds: Sequence[Build]) -> dict[int | str | None, int]:
-    """Which verdict made which build. Builds of rules that are gone name none; they are in the verdicts' order."""
-    numbers: dict[int | str | None, int] = {build.rule_id: build.number for build in builds if build.rule_id}
-    gone = (build.number for build in builds if not build.rule_id)
-    asked = (verdict.rule_id for verdict in verdicts if verdict.builds and verdict.rule_id not in numbers)
-    return numbers | dict(zip(asked, gone, strict=False))
 
 
 def decided_as_json(event: Event, decision: Decision) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

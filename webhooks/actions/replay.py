@@ -43,15 +43,16 @@ def replay_delivery(actor: User, delivery: Delivery, *, as_it_was: bool = False)
     """A new delivery in the ledger with its own verdicts and their builds; the old one stays as it is.
 
     It is judged by today's rules, or by those that `delivery` was judged by: then its builds are made as these say,
-    also where a rule was changed or deleted since. What `{date}` and `{latest}` stand for is today's either way, for a
-    tag never goes back. Every call builds again, unless a build of the same rule, ref and commit is not over yet. A
-    mark like `[skip ci]` does not count, since a person asks. Raises Refused where nothing can be built of it.
+    also where a rule was changed since; one that was deleted since builds nothing, and its verdict says so. What
+    `{date}` and `{latest}` stand for is today's either way, for a tag never goes back. Every call builds again, unless
+    a build of the same rule, ref and commit is not over yet. A mark like `[skip ci]` does not count, since a person
+    asks. Raises Refused where nothing can be built of it.
     """
     original = delivery.replay_of or delivery
     if not can_replay(delivery):
         raise Refused(_why_not(delivery), code="conflict")
     if as_it_was and not can_replay_as_it_was(delivery):
-        raise Refused(_why_not_as_it_was(delivery), code="conflict")
+        raise Refused(why_not_as_it_was(delivery), code="conflict")
     then = rules_of_snapshot(delivery.rules_snapshot) if as_it_was else None
     push = _read_push(original)
     source = find_source(str(original.source_id))
@@ -102,7 +103,8 @@ def _read_push(delivery: Delivery) -> PushEvent | ManyPushes | PullRequestEvent:
     return event
 
 
-def _why_not_as_it_was(delivery: Delivery) -> str:
+def why_not_as_it_was(delivery: Delivery) -> str:
+    """The sentence for a delivery that can be judged by today's rules only."""
     if delivery.ref_type == "pull_request":
         return "A pull request is built by today's rules and policy alone. Replay it with today's rules."
     return (

@@ -109,6 +109,12 @@ class DeliveryDetailOut(DeliveryOut):
     rules_then: list[RuleThenOut] = Field(description="The rules that it was judged by; empty where by none.")
 
 
+class ReplayIn(Schema):
+    """How to replay; without a body it is by the rules of now."""
+
+    rules: Literal["now", "then"] = Field("now", description="`then`: those that the delivery was judged by.")
+
+
 class DeliveryFilters(Schema):
     """What to list; an empty one lists everything."""
 
@@ -166,15 +172,15 @@ def detail(request: HttpRequest, delivery_id: UUID) -> Any:
 
 
 @router.post("/deliveries/{uuid:delivery_id}/replay", response={202: DeliveryDetailOut}, summary="Replay a delivery")
-def replay(request: HttpRequest, delivery_id: UUID, rules: Literal["today", "then"] = "today") -> Any:
-    """Judge it again with the rules as they are now, or with those that it was judged by: `?rules=then`.
+def replay(request: HttpRequest, delivery_id: UUID, wish: ReplayIn | None = None) -> Any:
+    """Judge it again with the rules as they are now, or with those that it was judged by: `{"rules": "then"}`.
 
-    The answer is the new delivery.
+    The answer is the new delivery. A rule that was deleted since builds nothing, and its verdict says so.
     """
     found = _find(request, delivery_id)
     if not access_to(request, found.source.repository).can_write:
         raise PermissionDenied(f"You need the write role in {found.source.repository.namespace} to replay a delivery.")
-    made = replay_delivery(person(request), found, as_it_was=rules == "then")
+    made = replay_delivery(person(request), found, as_it_was=wish is not None and wish.rules == "then")
     return Status(202, _detail(_find(request, made.pk)))
 
 

@@ -23,7 +23,7 @@ from builds.reading import rules_of
 from builds.views.lookup import access_to, find_repository, find_source, person
 from lib.refusal import Refused
 from registry.models import Repository
-from webhooks.actions import can_replay, can_replay_as_it_was, replay_delivery
+from webhooks.actions import can_replay, can_replay_as_it_was, replay_delivery, why_not_as_it_was
 from webhooks.actions.snapshot import rules_of_snapshot, since_then
 from webhooks.models import Delivery
 from webhooks.views.shown import shown_body
@@ -108,7 +108,8 @@ def delivery(request: HttpRequest, namespace: str, name: str, delivery_id: str) 
         "body": shown_body(original),
         "headers": sorted(original.headers.items()),
         "can_replay": can_write and can_replay(found),
-        "can_replay_as_it_was": can_write and can_replay_as_it_was(found),
+        "can_replay_as_it_was": can_replay_as_it_was(found),
+        "why_not_as_it_was": why_not_as_it_was(found),
         "since_then": _since_then(found),
         "replays": found.replays.for_list()[:10],
         "duplicates": found.duplicates.for_list()[:10],
