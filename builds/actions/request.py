@@ -41,8 +41,11 @@ class Order:
     commit_message: str = ""
     commit_author: str = ""
     pull_request: PullRequest | None = None
-    rules_then: Mapping[int | str | None, RuleSpec] = field(default_factory=dict)
-    """The rules as they were, by id, where builds are made by those. Rules that are gone since build nothing."""
+    judged_by: Mapping[int | str | None, RuleSpec] = field(default_factory=dict)
+    """The rules to build by, by id, where these need not be today's. Rules that are gone since build nothing.
+
+    A build that waits by another content of its rule is then not taken for the one that is asked for.
+    """
 
     @property
     def priority(self) -> int:
@@ -84,7 +87,7 @@ def request_builds(source: Source, ref: Ref, commit: str, verdicts: Sequence[Ver
     for verdict in verdicts:
         rule = rules.get(verdict.rule_id) if isinstance(verdict.rule_id, int) else None
         if verdict.builds and rule is not None:
-            spec = order.rules_then.get(rule.pk) or rule.spec
+            spec = order.judged_by.get(rule.pk) or rule.spec
             builds.append(_request_one(source, rule, ref, commit, plan_of(spec, verdict), order))
     return builds
 
@@ -93,8 +96,8 @@ def _request_one(
     source: Source, rule: BuildRule, ref: Ref, commit: str, plan: dict[str, Any], order: Order, *, again: bool = False
 ) -> Build:
     same = Build.objects.active().filter(rule=rule, ref_type=ref.type, ref=ref.name, commit=commit)
-    if order.rules_then:  # by the rule of then, not by what it is today
-        alike = [known.pk for known in same if _is_same_plan(known.plan, plan)]
+    if order.judged_by:
+        alike = [known.pk for known in same if _is_by_same_rule(known.plan, plan)]
         same = same.filter(pk__in=alike)
     if order.pull_request is not None:  # one commit may be the head of several
         same = same.filter(pull_request__number=order.pull_request.number)
@@ -154,8 +157,11 @@ def next_number(repository_id: int) -> int:
     return int(rows.values_list("last", flat=True)[0])
 
 
-def _is_same_plan(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return {**one, "asked_at": ""} == {**other, "asked_at": ""}
+def _is_by_same_rule(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**one, **_OF_THE_MOMENT} == {**other, **_OF_THE_MOMENT}
+
+
+_OF_THE_MOMENT: dict[str, Any] = {"asked_at": "", "tags": [], "problems": [], "pending": []}
 
 
 def plan_of(rule: RuleSpec, verdict: Verdict) -> dict[str, Any]:

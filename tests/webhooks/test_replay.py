@@ -159,6 +159,15 @@ def test_as_it_was_a_build_that_waits_by_another_plan_it_does_not_take_for_its_o
     assert [build.plan["templates"] for build in Build.objects.active().order_by("pk")] == [["edge"], ["latest"]]
 
 
+def test_a_build_that_waits_by_the_rules_of_then_it_does_not_take_for_one_by_todays(source, alice):
+    first = delivered(source)
+    Build.objects.update(state=State.SUCCEEDED)
+    source.rules.update(tags=["edge"])
+    replay_delivery(alice, first, as_it_was=True)
+    replay_delivery(alice, first)
+    assert [build.plan["templates"] for build in Build.objects.active().order_by("pk")] == [["latest"], ["edge"]]
+
+
 def test_as_it_was_a_replay_it_judges_by_the_rules_of_that_replay(source, alice):
     first = delivered(source, push_payload("refs/heads/docs"))
     make_rule(source, pattern="docs", tags=["docs"])

@@ -82,15 +82,15 @@ def replay_delivery(actor: User, delivery: Delivery, *, as_it_was: bool = False)
             take_pull_request(replay, source, push, decision, detail=detail)
         elif decision.status == Delivery.Status.BUILT:
             # Not a push: an old commit that is built again must not supersede the newer ones that wait.
-            add_builds(replay, source, push, decision, lambda one: _order(one, replay, detail, then))
+            add_builds(replay, source, push, decision, lambda one: _order(one, replay, detail, decision.rules))
         audit.record(actor, "delivery.replay", source.repository, f"{original.pk}{how}")
         tell_pages(source)
     return replay
 
 
-def _order(push: PushEvent, replay: Delivery, detail: str, then: Sequence[RuleSpec] | None) -> Order:
+def _order(push: PushEvent, replay: Delivery, detail: str, rules: Sequence[RuleSpec]) -> Order:
     order = order_of(push, replay, Build.Cause.MANUAL, detail)
-    return dataclasses.replace(order, rules_then={rule.id: rule for rule in then or ()})
+    return dataclasses.replace(order, judged_by={rule.id: rule for rule in rules})
 
 
 def _read_push(delivery: Delivery) -> PushEvent | ManyPushes | PullRequestEvent:
