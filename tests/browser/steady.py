@@ -6,8 +6,10 @@ ERR_NETWORK_CHANGED, as it would on a laptop that changes its Wi-Fi. What is not
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route
@@ -41,6 +43,15 @@ def _fetch(route: Route) -> None:
 def _open_again(page: Page) -> None:
     page.goto = _again(page.goto)  # type: ignore[method-assign]
     page.reload = _again(page.reload)  # type: ignore[method-assign]
+    page.wait_for_function = partial(_until, page)  # type: ignore[method-assign]
+
+
+def _until(page: Page, expression: str, *, arg: Any = None, timeout: float = 30_000) -> None:
+    """Ask until it holds. Playwright's own asks from within the page, where our policy allows no `eval`."""
+    give_up = time.monotonic() + timeout / 1000
+    while not page.evaluate(expression, arg):
+        assert time.monotonic() < give_up, f"it did not come to this: {expression}"
+        page.wait_for_timeout(20)
 
 
 def _again(act: Callable[..., Any]) -> Callable[..., Any]:
