@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Reply:
 Trouble = Callable[[Asked], Reply | None]
 
 
-class Forge:
+class Forge(ABC):
     """What all have: what was asked, the trouble that comes first, and rows of hooks, keys and statuses."""
 
     kind = ""
@@ -84,8 +85,9 @@ class Forge:
     def _lets_in(self, asked: Asked) -> bool:
         return asked.headers.get("authorization") == f"Bearer {TOKEN}"
 
+    @abstractmethod
     def answer(self, asked: Asked) -> Reply:
-        raise NotImplementedError
+        """What this forge says to a request that it lets in."""
 
     def keep(self, rows: dict[str, dict[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
         number = str(row.get("id") or 7_000 + len(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,14 +12,17 @@ from tests.forge_base import TOKEN, Asked, Forge, Reply
 class _Plain(Forge):
     """A forge whose resources lie below one path for each repository."""
 
+    @abstractmethod
     def repository(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """The repository as this forge describes it."""
 
+    @abstractmethod
     def base(self) -> str:
-        raise NotImplementedError
+        """The path below which all of the repository lies."""
 
+    @abstractmethod
     def route(self, method: str, rest: str, asked: Asked) -> Reply:
-        raise NotImplementedError
+        """The answer for what follows the base."""
 
     def answer(self, asked: Asked) -> Reply:
         if asked.path.startswith(self.base()):
