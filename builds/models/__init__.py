@@ -5,7 +5,9 @@ from __future__ import annotations
 from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
+from builds.models.debug import DebugImage, DebugSession
 from builds.models.log import LogArchive, LogFrame
+from builds.models.record import BuildRecord
 from builds.models.refs import SourceRefs, refs_of
 from builds.models.review import Review
 from builds.models.rules_file import RulesFileRead
@@ -18,10 +20,13 @@ __all__ = [
     "BaseUse",
     "Build",
     "BuildEvent",
+    "BuildRecord",
     "BuildRule",
     "BuildSequence",
     "CatchUp",
     "CatchUpLook",
+    "DebugImage",
+    "DebugSession",
     "LogArchive",
     "LogFrame",
     "Rebuild",

@@ -143,6 +143,13 @@ class Build(models.Model):
     warnings = models.JSONField(default=list, editable=False)
     tests = models.JSONField(default=list, editable=False, help_text="[{file, state, seconds, sentence}]")
     steps_total = models.PositiveSmallIntegerField(default=0)
+    # What lists and charts of many builds need; the whole is in the BuildRecord. FROM counts for neither.
+    steps_cacheable = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    steps_cached = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
+    saved_s = models.FloatField(null=True, blank=True, editable=False, help_text="Seconds that the cache saved.")
+    failure_key = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="The same for failures alike, in one repository."
+    )
 
     log_bytes = models.BigIntegerField(default=0)
     log_lines = models.BigIntegerField(default=0)
@@ -166,6 +173,9 @@ class Build(models.Model):
             models.Index(fields=["repository", "-number"]),
             models.Index(fields=["rule", "ref_type", "ref", "state"]),
             models.Index(fields=["lease_until"], condition=~Q(lease_until=None), name="build_leases"),
+            models.Index(
+                fields=["repository", "failure_key", "-number"], condition=~Q(failure_key=""), name="failures_alike"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -216,6 +226,13 @@ class Step(models.Model):
     layer_bytes = models.BigIntegerField(null=True, blank=True, help_text="Compressed size of the layer it made.")
     lines = models.BigIntegerField(default=0)
     size_bytes = models.BigIntegerField(default=0)
+    inputs = models.JSONField(default=list, editable=False, help_text="Indexes of the steps whose result it takes.")
+    intervals = models.JSONField(default=list, editable=False, help_text="[[begin, end | null]], seconds since 1970.")
+    transfers = models.JSONField(default=list, editable=False, help_text="[{id, current, total}], bytes, as it ended.")
+    operation = models.CharField(max_length=8, blank=True, editable=False, help_text="source, exec, file, …")
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False, help_text="Of the operation alone.")
+    paths = models.JSONField(default=list, editable=False, help_text="What a COPY takes.")
+    dockerfile_lines = models.JSONField(default=list, editable=False, help_text="All its lines, from 1.")
 
     class Meta:
         ordering = ["build", "attempt", "index"]

@@ -20,24 +20,21 @@ from builds.models import Build, Step
 from builds.reading import sentence_of, steps_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.build_steps import chosen_step, grouped, step_rows
-from builds.views.logs import count_lines, newest_lines
+from builds.views.build_tabs import Asked, tab_links, tab_of
+from builds.views.logs import count_lines
 from builds.views.lookup import access_to, person
 from lib.refusal import Refused
-
-TABS = ("log", "inputs")
 
 
 @require_safe
 def build(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
-    """The page; `?attempt=` for an earlier attempt, `?step=` opens a step, `?tab=inputs` says what went in."""
+    """The page; `?attempt=` for an earlier attempt, `?step=` opens a step, `?tab=` says which tab is open."""
     found = find_build(request, namespace, name, number)
     attempt = attempt_asked(request, found)
     context = _parts(request, found, attempt)
-    asked = request.GET.get("tab", "")
-    context["tab"] = asked if asked in TABS else "log"
-    chosen = chosen_step(found, context["steps"], request.GET.get("step", ""))
-    if chosen is not None and context["tab"] == "log":
-        context |= {"chosen": chosen, "newest_lines": newest_lines(found, attempt, chosen)}
+    tab = tab_of(request.GET.get("tab", ""))
+    context |= {"tab": tab, "tabs": tab_links(found, tab)}
+    context |= tab.context(Asked(request, found, attempt, context["steps"]))
     return render(request, "builds/build.html", context)
 
 

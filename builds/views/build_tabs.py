@@ -1,0 +1,84 @@
+"""The tabs of a build's page: name, label, template, and what each needs. One line here for each tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from builds.models import Build, Step
+from builds.views.build_steps import chosen_step
+from builds.views.logs import newest_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a tab may draw from: the build, the attempt that is shown, and its steps."""
+
+    request: HttpRequest
+    build: Build
+    attempt: int
+    steps: list[Step]
+
+
+def _none(build: Build) -> int:  # noqa: ARG001  # a tab without a count
+    return 0
+
+
+def _nothing(asked: Asked) -> dict[str, Any]:  # noqa: ARG001  # a tab that the build itself says all of
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """`label` is on the tab, `count` beside it where it is not 0; `context` is called for the open tab alone."""
+
+    name: str
+    label: str
+    template: str
+    context: Callable[[Asked], dict[str, Any]]
+    count: Callable[[Build], int] = lambda build: 0
+    counted: str = ""
+    styles: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+def _log(asked: Asked) -> dict[str, Any]:
+    chosen = chosen_step(asked.build, asked.steps, asked.request.GET.get("step", ""))
+    if chosen is None:
+        return {}
+    return {"chosen": chosen, "newest_lines": newest_lines(asked.build, asked.attempt, chosen)}
+
+
+TABS = (
+    Tab("log", "Log", "builds/_log_tab.html", _log, styles=("css/steps.css", "css/log.css")),
+    Tab(
+        "inputs",
+        "Inputs",
+        "builds/_inputs.html",
+        _nothing,
+        count=lambda build: len(build.warnings),
+        counted="warning",
+    ),
+)
+
+
+def tab_of(name: str) -> Tab:
+    """The tab of this name; the first for any other."""
+    return next((tab for tab in TABS if tab.name == name), TABS[0])
+
+
+def tab_links(build: Build, here: Tab) -> list[dict[str, Any]]:
+    """The row of tabs, as the template draws it."""
+    return [
+        {
+            "name": tab.name if tab is not TABS[0] else None,
+            "label": tab.label,
+            "count": tab.count(build),
+            "counted": tab.counted,
+            "here": tab is here,
+        }
+        for tab in TABS
+    ]
