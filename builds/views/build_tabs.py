@@ -39,7 +39,7 @@ class Tab:
     label: str
     template: str
     context: Callable[[Asked], dict[str, Any]]
-    count: Callable[[Build], int] = lambda build: 0
+    count: Callable[[Build], int] = _none
     counted: str = ""
     styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
