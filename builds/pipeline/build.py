@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Protocol
+
+import structlog
 
 from builds.actions.steps import describe_steps
-from builds.core.errors import BuildError, ErrorKind
+from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.failure import explain_failure
 from builds.core.metadata import BuildFacts, read_metadata
 from builds.core.variables import Chosen, mounted_secrets
@@ -17,26 +19,43 @@ from builds.engine.inputs import find_dockerfile
 from builds.models import Step
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
-from builds.pipeline.listen import BuildkitSteps
+from builds.pipeline.listen import BuildkitSteps, Milestones
 from builds.pipeline.variables import variables_of
 from registry.models import Registry
 
+log = structlog.get_logger(__name__)
 # A push that met a busy registry is tried again here: what was built is in the builder's cache, so only the push runs.
 PUSH_AGAIN_S = (3.0, 10.0)
 
 
-def build_image(job: Job, checkout: Checkout) -> BuildFacts:
+class EarlyTags(Milestones, Protocol):
+    """Who puts tags as soon as the image is pushed, and whether that has happened."""
+
+    @property
+    def is_put(self) -> bool: ...
+
+
+def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None) -> BuildFacts:
     """Build and push the image; the digest and all that BuildKit tells of it are on the build afterwards.
 
-    Raises BuildError with the failing step, its line in the Dockerfile, and whose fault it is.
+    `early` is told how far buildx is. Once it has put the tags nothing ends the build any more: what buildx still had
+    to say, or a wish to stop, came too late. Raises BuildError with the failing step, its line in the Dockerfile, and
+    whose fault it is.
     """
     request = request_of(job, checkout)
     _check_dockerfile(job, request, request.secrets)
     for pause_s in (*PUSH_AGAIN_S, None):
-        steps = BuildkitSteps(job.logbook)
+        steps = BuildkitSteps(job.logbook, early)
         try:
             facts = _build_once(job, request, steps)
-        except BuildError as error:
+        except (BuildError, Stopped) as error:
+            if early is not None and early.is_put and not (isinstance(error, Stopped) and error.reason == "lost"):
+                log.warning("buildx ended badly after its push", build=job.build.pk, error=str(error))
+                facts = BuildFacts(job.build.digest, (), (), ())
+                _write_down(job, steps, facts)
+                return facts
+            if isinstance(error, Stopped):
+                raise
             if error.kind is not ErrorKind.REGISTRY or not error.retryable or pause_s is None:
                 raise
             job.stop.wait(pause_s)

@@ -132,6 +132,11 @@ class Hooks:
     def _tree(self) -> Path:
         return self._job.work_dir / "tree"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that run."""
+        return tuple(self._found.names)
+
     def has(self, name: str) -> bool:
         """Whether this hook runs."""
         return name in self._found.names

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 from builds.core import progress
 from builds.core.progress import ProgressParser, StepBook, StepLog, StepProgress, StepState
@@ -11,6 +13,8 @@ from builds.models import Step
 from builds.pipeline.logbook import Logbook
 
 PROGRESS_EVERY_S = 0.2
+# BuildKit util/push/push.go; written by engines whose store is containerd's, and by BuildKit itself.
+_PUSHED = re.compile(r"pushing manifest for \S+@(?P<digest>sha256:[0-9a-f]{64})")
 _STATES = {
     StepState.PENDING: Step.State.PENDING,
     StepState.RUNNING: Step.State.RUNNING,
@@ -21,15 +25,27 @@ _STATES = {
 }
 
 
+class Milestones(Protocol):
+    """Who wants to know how far buildx is, while it still runs. What these raise ends it."""
+
+    def exporting(self) -> None:
+        """All steps are done; the image is made and pushed now."""
+
+    def pushed(self, digest: str) -> None:
+        """The registry has all of the image. Not every engine says so."""
+
+
 class BuildkitSteps:
     """Turns the stderr of one buildx into steps, log and news. `book` and `tail` tell afterwards what happened."""
 
-    def __init__(self, logbook: Logbook) -> None:
+    def __init__(self, logbook: Logbook, milestones: Milestones | None = None) -> None:
+        self._milestones = milestones
         self.book = StepBook()
         self.offset = logbook.next_index
         self._logbook = logbook
         self._parser = ProgressParser()
         self._told: dict[tuple[str, str], float] = {}
+        self._moved: dict[int, None] = {}  # steps whose transfers went on since their row was written
 
     @property
     def tail(self) -> list[str]:
@@ -43,10 +59,18 @@ class BuildkitSteps:
     def close(self) -> None:
         """The stream ended. A step that never said how it ended was cut off with it."""
         self._take(self._parser.close())
-        self._save(dict.fromkeys(self.book.close()))
+        self._save(dict.fromkeys(self.book.close()) | self._moved)
 
     def _take(self, events: list[progress.Event]) -> None:
         changed: dict[int, None] = {}
+        try:
+            self._go_through(events, changed)
+        finally:  # a milestone may end the run; what is known of the steps is written down all the same
+            self._save(changed)
+        if self._milestones is not None and any(_starts_export(event) for event in events):
+            self._milestones.exporting()
+
+    def _go_through(self, events: list[progress.Event], changed: dict[int, None]) -> None:
         for event in _joined(events):
             index = self.book.apply(event)
             if index is None:
@@ -59,12 +83,14 @@ class BuildkitSteps:
                 self._logbook.write(index + self.offset, event.data)
             elif isinstance(event, StepProgress):
                 self._progress(index, event)
+                if self._milestones is not None and event.completed and (pushed := _PUSHED.fullmatch(event.id)):
+                    self._milestones.pushed(pushed["digest"])
             elif not isinstance(event, progress.BuildWarning):
                 changed[index] = None
-        self._save(changed)
 
     def _progress(self, index: int, event: StepProgress) -> None:
         """How far a transfer is, at most five times a second for each, and its end."""
+        self._moved[index] = None
         key, now = (event.vertex, event.id), time.monotonic()
         if event.completed or now - self._told.get(key, 0.0) >= PROGRESS_EVERY_S:
             self._told[key] = now
@@ -75,19 +101,25 @@ class BuildkitSteps:
 
     def _save(self, changed: dict[int, None]) -> None:
         rows = []
-        steps = self.book.steps if changed else []
-        for index in changed:
-            step = steps[index]
-            row = self._logbook.row(index + self.offset, step.name)
+        for step in self.book.at(changed):
+            self._moved.pop(step.index, None)
+            row = self._logbook.row(step.index + self.offset, step.name)
             row.vertex, row.internal, row.cached = step.vertex, step.internal, step.cached
             row.state, row.error = _STATES[step.state], step.error
             row.started_at, row.finished_at, row.duration_s = step.started_at, step.finished_at, step.duration_s
+            row.inputs = [index + self.offset for index in step.inputs]
+            row.intervals = list(step.intervals)
+            row.transfers = [part._asdict() for part in step.transfers]
             if row.finished_at:
                 self._logbook.finish(row)
             rows.append(row)
         changed.clear()
         if rows:
             self._logbook.save(rows)
+
+
+def _starts_export(event: progress.Event) -> bool:
+    return isinstance(event, progress.StepStarted) and event.name.startswith("exporting to image")
 
 
 def _joined(events: list[progress.Event]) -> Iterator[progress.Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -49,10 +50,10 @@ class Logbook:
         self._closed = False
 
     @contextmanager
-    def own_step(self, name: str) -> Iterator[Say]:
-        """A step that Imageyard itself does; gives a function that adds to its log."""
+    def own_step(self, name: str, *, since: datetime | None = None) -> Iterator[Say]:
+        """A step that Imageyard itself does, perhaps `since` a while; gives a function that adds to its log."""
         row = self._own = self._open(len(self._rows), name)
-        row.state, row.started_at = Step.State.RUNNING, timezone.now()
+        row.state, row.started_at = Step.State.RUNNING, since or timezone.now()
         self.save([row])
 
         def say(text: bytes | str) -> None:

@@ -25,8 +25,8 @@ from builds.pipeline.hooks import hooks_of
 from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
-from builds.pipeline.publish import publish
-from builds.pipeline.testing import run_tests
+from builds.pipeline.publish import Publisher
+from builds.pipeline.testing import run_tests, tests_of
 from builds.pipeline.watch import watched
 from lib.humanize import format_duration, format_size
 
@@ -84,7 +84,7 @@ def _go(job: Job) -> None:
     skip_unwatched(job, is_checked_out=False)
     checkout = check_out(job)
     skip_unwatched(job, is_checked_out=True)
-    with hooks_of(job, checkout) as hooks:
+    with hooks_of(job, checkout) as hooks, Publisher(job, checkout, hooks) as publisher:
         hooks.run("post_checkout")
         job.advance(State.BUILDING)
         # An earlier attempt pushed the image and died while it put the tags: the image is there, only finish that.
@@ -92,11 +92,11 @@ def _go(job: Job) -> None:
         if not resumes:
             if job.build.tests:  # of an earlier attempt
                 job.note(tests=[])
-            hooks.build(partial(build_image, job, checkout))
+            # With neither a hook nor a test to come, the tags need not wait for buildx to end.
+            is_last = job.build.is_pushed and not hooks.names and not tests_of(job)
+            hooks.build(partial(build_image, job, checkout, publisher if is_last else None))
             hooks.test(partial(run_tests, job, checkout))
-        job.advance(State.PUBLISHING)
-        hooks.before_push()
-        publish(job, checkout, hooks, resumes=resumes)
+        publisher.publish(resumes=resumes)
 
 
 def _check_disk() -> None:

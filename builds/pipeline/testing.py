@@ -22,13 +22,18 @@ from builds.engine.testfiles import MAX_TESTS, find_tests
 from builds.pipeline.job import Job
 from builds.pipeline.testbench import Bench, check_engine, test_bench
 
-__all__ = ["Results", "enter_testing", "run_tests", "with_tags"]
+__all__ = ["Results", "enter_testing", "run_tests", "tests_of", "with_tags"]
+
+
+def tests_of(job: Job) -> list[Path]:
+    """The files of the tests that this build runs."""
+    source = job.build.source
+    return find_tests(job.work_dir / "tree", job.build.plan["dockerfile"]) if source and source.autotest else []
 
 
 def run_tests(job: Job, checkout: Checkout) -> None:
     """Run the tests, where autotest is on and there are any. Raises BuildError for the first that does not pass."""
-    source = job.build.source
-    found = find_tests(job.work_dir / "tree", job.build.plan["dockerfile"]) if source and source.autotest else []
+    found = tests_of(job)
     if not found:
         return
     enter_testing(job)

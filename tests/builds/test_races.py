@@ -206,10 +206,13 @@ def test_an_image_that_an_earlier_attempt_pushed_and_is_gone_is_built_again(monk
     def lost(*_):
         raise gone
 
-    monkeypatch.setattr(publishing, "_publish", lost)
-    job = SimpleNamespace(build=build, stop=None, run=run, note=lambda **fields: note(run, **fields))
+    monkeypatch.setattr(publishing.Publisher, "_put_and_write_down", lost)
+    monkeypatch.setattr(publishing, "look_for_tags", lambda _: None)
+    job = SimpleNamespace(
+        build=build, stop=None, run=run, note=lambda **fields: note(run, **fields), advance=lambda _: None
+    )
     with pytest.raises(BuildError) as caught:
-        publishing.publish(job, None, Hooks(job, FoundHooks(".", ())), resumes=resumes)
+        publishing.Publisher(job, None, Hooks(job, FoundHooks(".", ()))).publish(resumes=resumes)
     assert caught.value.retryable is retryable
 
 
