@@ -26,7 +26,7 @@ from builds.core.progress_events import (
     parse_step_name,
     read_warning,
 )
-from builds.core.progress_steps import Step, StepBook, StepState
+from builds.core.progress_steps import Step, StepBook, StepState, Transfer
 from lib.storable import storable
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "StepProgress",
     "StepStarted",
     "StepState",
+    "Transfer",
     "parse_step_name",
     "read_warning",
 ]
@@ -217,6 +218,8 @@ def _progress(status: dict[str, Any]) -> StepProgress:
         number(status.get("current")),
         number(status.get("total")),
         status.get("completed") is not None,
+        moment(status.get("started")),
+        moment(status.get("completed")),
     )
 
 

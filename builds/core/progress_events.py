@@ -112,7 +112,7 @@ class StepLog(NamedTuple):
 class StepProgress:
     """How far a part of a step is: "transferring context:", "pushing layers", "sha256:…". Bytes, or 0 where unknown.
 
-    `id` is unique within its step only. `total` is 0 when BuildKit does not know it.
+    `id` is unique within its step only. `total` is 0 when BuildKit does not know it. The times are BuildKit's.
     """
 
     vertex: str
@@ -120,6 +120,8 @@ class StepProgress:
     current: int
     total: int
     completed: bool
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple
 
 from builds.core.progress_events import (
     BuildWarning,
@@ -13,11 +16,16 @@ from builds.core.progress_events import (
     StepFinished,
     StepLog,
     StepName,
+    StepProgress,
     StepStarted,
     parse_step_name,
 )
 
 LOG_TAIL_BYTES = 2048
+# What is kept of one step, so that no frontend makes its row endless; a base image has some twenty layers to transfer.
+MOST_TRANSFERS = 100
+MOST_INTERVALS = 100
+MOST_INPUTS = 1000
 
 
 class StepState(StrEnum):
@@ -31,12 +39,23 @@ class StepState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Transfer(NamedTuple):
+    """A part of a step as it was told last: bytes, 0 where unknown, and seconds since 1970, None where untold."""
+
+    id: str
+    current: int
+    total: int
+    begin: float | None
+    end: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A step at one moment.
 
     `index` counts from 0 in the order of first appearance and never changes. `duration_s` is the sum of the finished
-    intervals. `log_tail` is the last bytes that the step printed, at most `LOG_TAIL_BYTES`.
+    intervals. `log_tail` is the last bytes that the step printed, at most `LOG_TAIL_BYTES`. `inputs` are the indexes
+    of the steps whose result it takes; `intervals` are seconds since 1970, with None for an end that has not come.
     """
 
     index: int
@@ -51,6 +70,9 @@ class Step:
     duration_s: float
     log_bytes: int
     log_tail: bytes
+    inputs: tuple[int, ...] = ()
+    intervals: tuple[tuple[float, float | None], ...] = ()
+    transfers: tuple[Transfer, ...] = ()
 
     @property
     def internal(self) -> bool:
@@ -70,8 +92,10 @@ class _Row:
     intervals: dict[datetime | None, datetime | None] = field(default_factory=dict)
     log_bytes: int = 0
     log_tail: bytes = b""
+    inputs: tuple[str, ...] = ()
+    transfers: dict[str, Transfer] = field(default_factory=dict)
 
-    def snapshot(self) -> Step:
+    def snapshot(self, rows: dict[str, _Row]) -> Step:
         starts = [start for start in self.intervals if start]
         ends = [end for end in self.intervals.values() if end]
         seconds = sum(max((end - start).total_seconds(), 0.0) for start, end in self.intervals.items() if start and end)
@@ -89,7 +113,16 @@ class _Row:
             seconds,
             self.log_bytes,
             self.log_tail,
+            tuple(rows[vertex].index for vertex in islice(self.inputs, MOST_INPUTS) if vertex in rows),
+            _seconds(self.intervals),
+            tuple(self.transfers.values()),
         )
+
+    def take(self, event: StepProgress) -> None:
+        """The newest of a part; parts beyond the bound are left out, which is told nowhere but missed by nobody."""
+        if event.id in self.transfers or len(self.transfers) < MOST_TRANSFERS:
+            begin, end = _second(event.started_at), _second(event.finished_at)
+            self.transfers[event.id] = Transfer(event.id, event.current, event.total, begin, end)
 
 
 class StepBook:
@@ -97,17 +130,22 @@ class StepBook:
 
     def __init__(self) -> None:
         self._rows: dict[str, _Row] = {}
+        self._order: list[_Row] = []
         self.warnings: list[BuildWarning] = []
 
     @property
     def steps(self) -> list[Step]:
         """Every step, in the order of first appearance."""
-        return [row.snapshot() for row in self._rows.values()]
+        return self.at(range(len(self._order)))
+
+    def at(self, indexes: Iterable[int]) -> list[Step]:
+        """The steps of these indexes, in their order: for whoever looks at a few of many."""
+        return [self._order[index].snapshot(self._rows) for index in indexes]
 
     def get(self, vertex: str) -> Step | None:
         """The step of this vertex, None if no event named it yet."""
         row = self._rows.get(vertex)
-        return row.snapshot() if row else None
+        return row.snapshot(self._rows) if row else None
 
     def index_of(self, vertex: str) -> int | None:
         """The index of the step of this vertex: cheap enough for every log event."""
@@ -125,7 +163,11 @@ class StepBook:
         row = self._rows.get(event.vertex)
         if row is None:
             row = self._open(event.vertex, event.name if isinstance(event, StepAnnounced | StepStarted) else "")
-        if isinstance(event, StepLog):
+        if isinstance(event, StepAnnounced):
+            row.inputs = event.inputs
+        elif isinstance(event, StepProgress):
+            row.take(event)
+        elif isinstance(event, StepLog):
             row.log_bytes += len(event.data)
             tail = event.data if len(event.data) >= LOG_TAIL_BYTES else row.log_tail + event.data
             row.log_tail = tail[-LOG_TAIL_BYTES:]
@@ -148,7 +190,19 @@ class StepBook:
     def _open(self, vertex: str, name: str) -> _Row:
         row = _Row(len(self._rows), vertex, name, parse_step_name(name))
         self._rows[vertex] = row
+        self._order.append(row)
         return row
+
+
+def _seconds(intervals: dict[datetime | None, datetime | None]) -> tuple[tuple[float, float | None], ...]:
+    """Those that have a beginning, in order; a long list loses its middle."""
+    told = sorted((start.timestamp(), _second(end)) for start, end in intervals.items() if start)
+    half = MOST_INTERVALS // 2
+    return tuple(told if len(told) <= MOST_INTERVALS else [*told[:half], *told[-half:]])
+
+
+def _second(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
 
 
 def _outcome(event: StepFinished) -> StepState:
