@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from builds.actions.runs import Run
 from builds.models import Step
 
 _CHANGING = [
@@ -20,7 +18,11 @@ _CHANGING = [
     "error",
     "lines",
     "size_bytes",
+    "inputs",
+    "intervals",
+    "transfers",
 ]
+_TOLD = ["dockerfile_line", "layer_bytes", "operation", "fingerprint", "paths", "dockerfile_lines"]
 
 
 def save_steps(rows: Sequence[Step]) -> None:
@@ -31,14 +33,13 @@ def save_steps(rows: Sequence[Step]) -> None:
         )
 
 
-def describe_steps(run: Run, facts: Mapping[int, Mapping[str, Any]]) -> None:
-    """Add what the metadata file told: `{index: {"dockerfile_line": 7, "layer_bytes": 1024}}`."""
-    rows = list(Step.objects.filter(build_id=run.build_id, attempt=run.attempt, index__in=facts))
-    for row in rows:
-        for name, value in facts[row.index].items():
-            setattr(row, name, value)
-    # One statement: the tags wait for it.
-    Step.objects.bulk_update(rows, ["dockerfile_line", "layer_bytes"])
+def describe_steps(rows: Sequence[Step]) -> None:
+    """Add what the metadata file told of these steps, which are written down already."""
+    # One statement, and none that reads before: an end waits for it.
+    if rows:
+        Step.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["build", "attempt", "index"], update_fields=_TOLD
+        )
 
 
 def count_lines(build_id: int, attempt: int, totals: Mapping[int, tuple[int, int]]) -> None:

@@ -1,4 +1,4 @@
-"""Context and Dockerfile of a build, found in the work tree and never outside it. Reads no file's content.
+"""Context and Dockerfile of a build, found in the work tree and never outside it.
 
 buildx opens on this machine whatever path it is given, links followed; BuildKit keeps to the folders that it then gets.
 So the folders are resolved and checked here; a Dockerfile that is a link is left to BuildKit where it can follow it.
@@ -6,8 +6,10 @@ So the folders are resolved and checked here; a Dockerfile that is a link is lef
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -50,6 +52,14 @@ def find_dockerfile(tree: Path, dockerfile: str) -> Path:
     if target.is_dir():
         raise _user(f"{quoted(dockerfile)} is a folder. Write the path of the Dockerfile in it.")
     return path if target.is_relative_to(path.parent) else target
+
+
+def read_start(path: Path, most_bytes: int) -> bytes:
+    """The first bytes of a file that `find_dockerfile` found; raises OSError, also for what is no file."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "It is not a file.")
+        return file.read(most_bytes)
 
 
 def inside(tree: Path, relative: str, what: str) -> Path | None:

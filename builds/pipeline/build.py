@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from builds.actions.steps import describe_steps
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.failure import explain_failure
-from builds.core.metadata import BuildFacts, read_metadata
+from builds.core.metadata import BuildFacts, StepFacts, read_metadata
 from builds.core.variables import Chosen, mounted_secrets
 from builds.engine import buildx
 from builds.engine.buildx import BuildRequest, RegistryAuth
@@ -20,12 +19,16 @@ from builds.models import Step
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps, Milestones
+from builds.pipeline.record import open_record
 from builds.pipeline.variables import variables_of
 from registry.models import Registry
 
 log = structlog.get_logger(__name__)
 # A push that met a busy registry is tried again here: what was built is in the builder's cache, so only the push runs.
 PUSH_AGAIN_S = (3.0, 10.0)
+# What a row keeps of one step: a here-document may have any number of lines, and a COPY of sources.
+MOST_LINES = 1000
+MOST_PATHS = 100
 
 
 class EarlyTags(Milestones, Protocol):
@@ -44,8 +47,9 @@ def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None) ->
     """
     request = request_of(job, checkout)
     _check_dockerfile(job, request, request.secrets)
+    open_record(job, request)
     for pause_s in (*PUSH_AGAIN_S, None):
-        steps = BuildkitSteps(job.logbook, early)
+        steps = job.findings.steps = BuildkitSteps(job.logbook, early)
         try:
             facts = _build_once(job, request, steps)
         except (BuildError, Stopped) as error:
@@ -189,18 +193,22 @@ def _write_down(job: Job, steps: BuildkitSteps, facts: BuildFacts) -> None:
         warnings=[*job.build.warnings, *_unique(warnings)],
         steps_total=sum(not step.internal for step in steps.book.steps),
     )
+    job.findings.facts = facts
     told = facts.step_facts
-    describe_steps(
-        job.run,
-        {
-            step.index + steps.offset: {
-                "dockerfile_line": told[step.vertex].first_line,
-                "layer_bytes": told[step.vertex].size_bytes or None,
-            }
-            for step in steps.book.steps
-            if step.vertex in told
-        },
+    job.logbook.describe(
+        {step.index + steps.offset: _columns(told[step.vertex]) for step in steps.book.steps if step.vertex in told}
     )
+
+
+def _columns(facts: StepFacts) -> dict[str, Any]:
+    return {
+        "dockerfile_line": facts.first_line,
+        "layer_bytes": facts.size_bytes or None,
+        "operation": facts.operation,
+        "fingerprint": facts.fingerprint,
+        "paths": list(facts.paths[:MOST_PATHS]),
+        "dockerfile_lines": list(facts.lines[:MOST_LINES]),
+    }
 
 
 def _unique(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,22 @@ from builds.engine.stopflag import StopFlag
 from builds.models import Build
 
 if TYPE_CHECKING:
+    from builds.core.metadata import BuildFacts
+    from builds.pipeline.listen import BuildkitSteps
     from builds.pipeline.logbook import Logbook
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the stages found out, for the record that is written at the end. None where they did not come so far.
+
+    `dockerfile` is the text that is built, masked; `steps` are those of the last buildx, `facts` what it told in the
+    end.
+    """
+
+    dockerfile: str | None = None
+    steps: BuildkitSteps | None = None
+    facts: BuildFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,7 @@ class Job:
     logbook: Logbook
     work_dir: Path
     timeout_s: float
+    findings: Findings = field(default_factory=Findings)
 
     def advance(self, state: State, **fields: Any) -> None:
         """Move on; raises Stopped("lost") where the lease is gone."""

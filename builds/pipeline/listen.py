@@ -105,7 +105,7 @@ class BuildkitSteps:
             self._moved.pop(step.index, None)
             row = self._logbook.row(step.index + self.offset, step.name)
             row.vertex, row.internal, row.cached = step.vertex, step.internal, step.cached
-            row.state, row.error = _STATES[step.state], step.error
+            row.state, row.error = _STATES[step.state], self._logbook.redactor.text(step.error)
             row.started_at, row.finished_at, row.duration_s = step.started_at, step.finished_at, step.duration_s
             row.inputs = [index + self.offset for index in step.inputs]
             row.intervals = list(step.intervals)

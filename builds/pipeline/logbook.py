@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from builds.actions import runs
 from builds.actions.runs import Run
-from builds.actions.steps import count_lines, save_steps
+from builds.actions.steps import count_lines, describe_steps, save_steps
 from builds.core.errors import BuildError, Stopped
 from builds.core.states import RUNNING
 from builds.live.steps import step_fields
@@ -104,6 +104,14 @@ class Logbook:
             self.finish(row)
         self.save(rows)
 
+    def describe(self, facts: Mapping[int, Mapping[str, Any]]) -> None:
+        """Add what is known of steps once all is over: `{index: {"dockerfile_line": 7, "layer_bytes": 1024}}`."""
+        rows = [self._rows[index] for index in facts if index in self._rows]
+        for row in rows:
+            for name, value in facts[row.index].items():
+                setattr(row, name, value)
+        describe_steps(rows)
+
     @property
     def cut_off_step(self) -> str:
         """The name of the step in which the run was cut off; one that the Dockerfile asks for, if there is one."""
@@ -125,7 +133,7 @@ class Logbook:
         )
 
     def _open(self, index: int, name: str) -> Step:
-        row = Step(build_id=self._run.build_id, attempt=self._run.attempt, index=index, name=name)
+        row = Step(build_id=self._run.build_id, attempt=self._run.attempt, index=index, name=self.redactor.text(name))
         self._rows[index] = row
         return row
 

@@ -26,6 +26,7 @@ from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
 from builds.pipeline.publish import Publisher
+from builds.pipeline.record import record
 from builds.pipeline.testing import run_tests, tests_of
 from builds.pipeline.watch import watched
 from lib.humanize import format_duration, format_size
@@ -49,8 +50,8 @@ def carry_out(run: Run, worker: str) -> None:
     job = Job(build, run, stop, logbook, work_dir, timeout_s=left_s)
     with watched(run, worker, stop, timeout_s=left_s):
         try:
-            ended = _outcome(job)
-            _end(job, ended)
+            ended = _end(job, _outcome(job))
+            record(job, ended)
             if isinstance(ended, BuildError) and ended.kind is ErrorKind.BUILDER:
                 _look_at_builder(worker)
         except Exception:  # its build is gone, or the database is: the sweep ends what is left, and the next one starts
@@ -111,8 +112,11 @@ def _check_disk() -> None:
         )
 
 
-def _end(job: Job, ended: Ended | None) -> None:
-    """Complete the log, then say how the run ended: whoever follows the log has all of it when the end comes."""
+def _end(job: Job, ended: Ended | None) -> Ended | None:
+    """Complete the log, then say how the run ended: whoever follows the log has all of it when the end comes.
+
+    Gives what it came to: the time limit is a fault as others are.
+    """
     if ended is not None:
         job.logbook.cut_off()
     # A fault may be remembered beside the flag that caused it: buildx that was told to stop fails in many words.
@@ -121,14 +125,15 @@ def _end(job: Job, ended: Ended | None) -> None:
     where = job.logbook.cut_off_step
     job.logbook.close()
     if isinstance(ended, Stopped):
-        _stopped(job, ended, where)
-    elif isinstance(ended, BuildError):
+        return _stopped(job, ended, where)
+    if isinstance(ended, BuildError):
         lifecycle.fail(job.run, ended)
     elif isinstance(ended, Skipped):
         lifecycle.skip(job.run, ended.sentence)
+    return ended
 
 
-def _stopped(job: Job, stopped: Stopped, where: str) -> None:
+def _stopped(job: Job, stopped: Stopped, where: str) -> Ended:
     match stopped.reason:
         case "cancelled":
             lifecycle.stop(job.run)
@@ -137,11 +142,14 @@ def _stopped(job: Job, stopped: Stopped, where: str) -> None:
                 f"{job.build.timeout_s} s" if job.build.timeout_s < _MINUTE_S else format_duration(job.build.timeout_s)
             )
             message = f"It timed out after {after}{_in_step(where)}. Make it faster, or give the rule more time."
-            lifecycle.fail(job.run, BuildError(ErrorKind.TIMEOUT, message, step=where or None))
+            error = BuildError(ErrorKind.TIMEOUT, message, step=where or None)
+            lifecycle.fail(job.run, error)
+            return error
         case "drain":
             lifecycle.hand_back(job.run)
         case "lost":
             log.warning("a run lost its lease and left", build=job.build.pk, attempt=job.run.attempt)
+    return stopped
 
 
 def _in_step(name: str) -> str:
