@@ -20,7 +20,7 @@ from builds.core.rules import RuleSpec
 from builds.core.rulesfile_write import write_rules_file
 from builds.core.states import RUNNING, State
 from builds.core.waiting import Waiting, waiting_sentence
-from builds.models import Build, Source, Step, Worker
+from builds.models import Build, Pause, Source, Step, Worker
 from lib.clock import database_now
 
 SAMPLE = 10
@@ -134,7 +134,8 @@ def queue() -> list[QueueEntry]:
     waiting = list(queued_in_order().for_page())
     running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
     workers = list(Worker.objects.alive(now))
-    slots = sum(worker.slots for worker in workers if worker.takes_builds)
+    pauses = Pause.objects.standing()
+    slots = sum(worker.slots for worker in workers if worker.takes_builds(pauses))
     usual = usual_seconds()
     view = _View(
         now,

@@ -13,8 +13,9 @@ from django.db.models.functions import Coalesce
 
 from builds.actions.runs import Run, record_event
 from builds.core.states import RUNNING, State
-from builds.models import Build
+from builds.models import Build, Pause, Worker
 from builds.models.build import BuildQuerySet
+from builds.models.pause import EVERY_HOST
 from lib.clock import database_now
 
 # Claims wait for each other (on SQLite every writer does), so that two slots cannot each see the other's repository
@@ -62,14 +63,19 @@ def _counted(field: str, counts: Counter[int]) -> Case:
 def claim_next(worker: str, *, slots: int | None = None) -> Run | None:
     """Claim the best queued build for `worker`; None where nothing may start, or all of its `slots` are taken.
 
+    Whether the worker may take one at all (pauses, drains, its builder) is read here, under the lock that a pause takes
+    too: none slips through.
+
     The claim raises `attempt`, so that every write of an earlier attempt counts for nothing from now on.
     """
     # Most doorbells ring for a build that somebody took already: look before waiting for the lock.
     if not Build.objects.filter(state=State.QUEUED, hold="", not_before__lte=database_now()).exists():
         return None
     with transaction.atomic():
-        _wait_for_turn()
+        wait_for_turn()
         now = database_now()
+        if not may_take(worker):
+            return None
         if slots is not None and Build.objects.filter(worker=worker, state__in=RUNNING).count() >= slots:
             return None
         build = in_order(now).first()
@@ -97,7 +103,20 @@ def _claimed(worker: str, now: datetime, build: Build) -> dict[str, Any]:
     }
 
 
-def _wait_for_turn() -> None:
+def may_take(worker: str) -> bool:
+    """Whether the worker may take a build: not while it drains or is paused, nor while its builder does not answer.
+
+    A build that it took then would fail for no fault of its own, and quickly, so that this worker would get them all.
+    One that has not reported yet is held up by a pause of the whole queue alone.
+    """
+    rows = Worker.objects.filter(name=worker)
+    if rows.taking_builds().exists():
+        return True
+    return not (rows.exists() or Pause.objects.filter(host=EVERY_HOST).exists())
+
+
+def wait_for_turn() -> None:
+    """Inside a transaction: no claim is made until it ends. On SQLite every writer waits for its turn anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CLAIM_LOCK])

@@ -38,15 +38,6 @@ def is_draining(name: str) -> bool:
     return Worker.objects.filter(name=name).exclude(draining_since=None).exists()
 
 
-def takes_builds(name: str) -> bool:
-    """Whether the worker may take another build: not while it drains, nor while its builder does not answer.
-
-    A build that it took would fail for no fault of its own, and quickly, so that this worker would get them all.
-    """
-    row = Worker.objects.filter(name=name).first()
-    return row is None or row.takes_builds
-
-
 def builder_is_at_fault(name: str) -> bool:
     """Whether the worker's builder did not answer when it was last asked."""
     return Worker.objects.filter(name=name).exclude(builder_fault="").exists()

@@ -7,6 +7,7 @@ from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.debug import DebugImage, DebugSession
 from builds.models.log import LogArchive, LogFrame
+from builds.models.pause import Pause, Pauses
 from builds.models.record import BuildRecord
 from builds.models.refs import SourceRefs, refs_of
 from builds.models.review import Review
@@ -29,6 +30,8 @@ __all__ = [
     "DebugSession",
     "LogArchive",
     "LogFrame",
+    "Pause",
+    "Pauses",
     "Rebuild",
     "Review",
     "RulesFileRead",

@@ -147,6 +147,8 @@ class Build(models.Model):
     steps_cacheable = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     steps_cached = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     saved_s = models.FloatField(null=True, blank=True, editable=False, help_text="Seconds that the cache saved.")
+    # Of the first failure after a success, and of the first success after a failure, of the same rule and ref.
+    turn = models.CharField(max_length=8, null=True, editable=False, choices=[("broke", "broke"), ("mended", "mended")])
     failure_key = models.CharField(
         max_length=64, blank=True, editable=False, help_text="The same for failures alike, in one repository."
     )
@@ -176,6 +178,10 @@ class Build(models.Model):
             models.Index(
                 fields=["repository", "failure_key", "-number"], condition=~Q(failure_key=""), name="failures_alike"
             ),
+            # What ended lately, for the success rate of a repository and the pace of the workers; and what turned.
+            models.Index(fields=["repository", "finished_at", "state"], name="ended_of_repository"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="ended_lately"),
+            models.Index(fields=["turn", "finished_at"], condition=Q(turn__isnull=False), name="turned_lately"),
         ]
 
     def __str__(self) -> str:

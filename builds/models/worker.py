@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from builds.models.pause import EVERY_HOST, Pause, Pauses
 from lib.clock import database_now
 
 # A worker reports every 10 s.
@@ -19,8 +21,9 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         return self.filter(seen_at__gt=(now or database_now()) - ALIVE, stopped_at=None)
 
     def taking_builds(self) -> WorkerQuerySet:
-        """Neither shutting down nor without a builder."""
-        return self.filter(draining_since=None, builder_fault="")
+        """Neither shutting down nor drained nor paused nor without a builder."""
+        pauses = Pause.objects.filter(Q(host=EVERY_HOST) | Q(host=OuterRef("host")))
+        return self.filter(~Exists(pauses), draining_since=None, drain_asked_at=None, builder_fault="")
 
 
 class Worker(models.Model):
@@ -39,8 +42,6 @@ class Worker(models.Model):
     memory_total_bytes = models.BigIntegerField(null=True, blank=True)
     cpus = models.PositiveSmallIntegerField(null=True, blank=True)
     load = models.FloatField(null=True, blank=True, help_text="Mean of the last minute.")
-    paused_at = models.DateTimeField(null=True, blank=True, help_text="Takes nothing new until it is resumed.")
-    paused_by = models.CharField(max_length=150, blank=True)
     drain_asked_at = models.DateTimeField(null=True, blank=True, help_text="Ends what it has, then its process.")
     drain_asked_by = models.CharField(max_length=150, blank=True)
     draining_since = models.DateTimeField(null=True, blank=True)
@@ -55,6 +56,10 @@ class Worker(models.Model):
         return self.name
 
     @property
-    def takes_builds(self) -> bool:
-        """Neither shutting down nor without a builder; whether a slot is free is another question."""
-        return self.draining_since is None and not self.builder_fault
+    def is_leaving(self) -> bool:
+        """Whether it ends what it has and takes nothing new, since it was asked to or is shut down."""
+        return self.draining_since is not None or self.drain_asked_at is not None
+
+    def takes_builds(self, pauses: Pauses) -> bool:
+        """As `taking_builds`, of a row that is here. Whether a slot is free is another question."""
+        return not self.is_leaving and not self.builder_fault and pauses.of(self.host) is None
