@@ -1,29 +1,21 @@
-"""Read-only questions that span tables: what a build waits for, the queue, the steps of an attempt. Changes nothing."""
+"""Read-only questions that span tables: what is said of a build, the steps of an attempt. Changes nothing."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from statistics import median
-from typing import Any
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 from django.utils.timezone import localtime
 
-from builds.actions.claim import queued_in_order
 from builds.actions.rules_taken import file_rule_of
 from builds.core.rules import RuleSpec
 from builds.core.rulesfile_write import write_rules_file
-from builds.core.states import RUNNING, State
-from builds.core.waiting import Waiting, waiting_sentence
-from builds.models import Build, Pause, Source, Step, Worker
-from lib.clock import database_now
-
-SAMPLE = 10
+from builds.core.states import State
+from builds.models import Build, Source, Step
+from builds.waits import queue
 
 
 def rules_of(source: Source) -> list[RuleSpec]:
@@ -50,7 +42,7 @@ def sentences_of(builds: Iterable[Build]) -> dict[int, str]:
     """`sentence_of` for many builds with a constant number of queries."""
     builds = list(builds)
     queued = [build for build in builds if build.state == State.QUEUED]
-    waits = {entry.build.pk: entry.sentence for entry in queue()} if queued else {}
+    waits = {entry.build_id: entry.sentence for entry in queue()} if queued else {}
     return {build.pk: waits.get(build.pk) or _told(build) for build in builds}
 
 
@@ -116,101 +108,6 @@ def _succeeded(build: Build) -> str:
     stayed = [move["sentence"] for move in build.moves if not move["moved"]]
     first = f"The image is there as {named}." if put else f"The image is there as `{build.build_tag}`."
     return " ".join([first, *stayed])
-
-
-@dataclass(frozen=True, slots=True)
-class QueueEntry:
-    """A waiting build, its place from 0, and why it waits. `eta_s` is seconds until it may start, where known."""
-
-    build: Build
-    position: int
-    sentence: str
-    eta_s: float | None
-
-
-def queue() -> list[QueueEntry]:
-    """Every waiting build in the order in which it will start. A handful of queries, however long the queue."""
-    now = database_now()
-    waiting = list(queued_in_order().for_page())
-    running = list(Build.objects.filter(state__in=RUNNING).values("repository_id", "number", "worker", "started_at"))
-    workers = list(Worker.objects.alive(now))
-    pauses = Pause.objects.standing()
-    slots = sum(worker.slots for worker in workers if worker.takes_builds(pauses))
-    usual = usual_seconds()
-    view = _View(
-        now,
-        {row["repository_id"]: row["number"] for row in running},
-        len(workers),
-        slots,
-        len(running),
-        usual,
-        "" if slots else _why_none_takes_builds(workers),
-    )
-    ahead_of: Counter[int] = Counter()
-    entries = []
-    for position, build in enumerate(waiting):
-        entries.append(view.entry(build, position, ahead_of[build.repository_id]))
-        ahead_of[build.repository_id] += 1
-    return entries
-
-
-def _why_none_takes_builds(workers: Sequence[Worker]) -> str:
-    faults = [worker for worker in workers if worker.builder_fault and not worker.draining_since]
-    if faults:
-        return (
-            f"No worker can build just now. {faults[0].host}: {faults[0].builder_fault} Whoever runs Imageyard mends "
-            "that; then it starts by itself."
-        )
-    return "Every worker is being shut down. It starts when one is back." if workers else ""
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    now: datetime
-    running: dict[int, int]
-    workers: int
-    slots: int
-    busy: int
-    usual_s: float | None
-    blocked: str
-
-    def entry(self, build: Any, position: int, ahead_here: int) -> QueueEntry:
-        pause = (build.not_before - self.now).total_seconds()
-        own = self.running.get(build.repository_id) if build.repository_running >= build.allowed else None
-        free = max(0, self.slots - self.busy)
-        ahead = max(position - free, ahead_here if own else 0, 0)
-        eta = self._eta(ahead, blocked=own is not None or free == 0)
-        sentence = waiting_sentence(
-            Waiting(
-                ahead=ahead,
-                same_repository_running=own,
-                workers=self.workers,
-                free_slots=free,
-                retry_in_s=pause if pause > 0 else None,
-                attempt=build.platform_failures + 1,
-                max_attempts=settings.MAX_ATTEMPTS,
-                eta_s=eta,
-                blocked=self.blocked,
-            )
-        )
-        if build.wait_reason:
-            # Why it waits again stays said; what it waits for now follows once the pause is over.
-            sentence = build.wait_reason if pause > 0 else f"{build.wait_reason} {sentence}"
-        return QueueEntry(build, position, sentence, eta)
-
-    def _eta(self, ahead: int, *, blocked: bool) -> float | None:
-        if self.usual_s is None or not self.slots:
-            return None
-        return self.usual_s * (ahead + (1 if blocked else 0)) / self.slots
-
-
-def usual_seconds() -> float | None:
-    """The median duration of the last successful builds, in seconds; None before there were any."""
-    done = Build.objects.filter(state=State.SUCCEEDED, started_at__isnull=False).order_by("-pk")[:SAMPLE]
-    spans = [
-        row["took"].total_seconds() for row in done.annotate(took=F("finished_at") - F("started_at")).values("took")
-    ]
-    return median(spans) if spans else None
 
 
 def last_builds(repository_ids: Sequence[int]) -> dict[int, Build]:

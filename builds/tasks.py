@@ -11,11 +11,13 @@ from lib.clock import database_now
 
 
 @shared_task(name="builds.run_next")
-def run_next() -> None:
-    """Take builds one after the other until nothing may start on this slot."""
+def run_next(passed_on: int = 0) -> None:
+    """Take builds one after the other until nothing may start on this slot; a paused worker lets another one hear."""
+    from builds.actions.workers import pass_the_bell_on
     from builds.pipeline import run_until_idle
 
     run_until_idle(worker_name())
+    pass_the_bell_on(worker_name(), passed_on)
 
 
 @shared_task(name="builds.tick")

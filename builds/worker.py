@@ -1,13 +1,13 @@
-"""What a worker process does besides its tasks: say that it lives, die as a whole, drain on SIGTERM."""
+"""What a worker process does besides its tasks: say that it lives, die as a whole, drain on SIGTERM or when asked."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import socket
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def _take_over() -> None:
 def _introduce() -> bool:
     """The first report, and the first ring. Gives whether the builder is at fault."""
     condition = _condition(check_builder=True)
-    started = {"started_at": timezone.now(), "draining_since": None, "stopped_at": None}
+    started = {"started_at": timezone.now(), "draining_since": None, "drain_asked_at": None, "stopped_at": None}
     workers.report_worker(worker_name(), **started, **condition)
     workers.ring()
     catchup.look_soon(database_now())
@@ -93,7 +93,18 @@ def _report(*, check_builder: bool, had_fault: bool) -> bool:
     # A build may have met the fault before we did, and said so.
     condition = _condition(check_builder=check_builder or workers.builder_is_at_fault(worker_name()))
     workers.report_worker(worker_name(), **condition)
+    _leave_if_drained()
     return bool(condition.get("builder_fault", had_fault))
+
+
+def _leave_if_drained() -> None:
+    """An administrator drained this worker and nothing runs on it any more: end as on SIGTERM, with exit code 0.
+
+    Whatever keeps workers running (the supervisor of `make up`, compose, systemd) may then start a new one.
+    """
+    if workers.may_leave(worker_name()):
+        log.info("drained: this worker ends", worker=worker_name())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @worker_shutting_down.connect
@@ -128,15 +139,17 @@ def _report_until_ended() -> None:
 
 
 def _condition(*, check_builder: bool) -> dict[str, Any]:
-    """How the host is: slots, free disk, and every so often whether the builder answers."""
+    """How the host is: slots, disk, memory, load, and every so often whether the builder answers."""
+    # The engine is a worker's alone: the web process imports this module's neighbours.
+    from builds.engine.machine import look_at_machine
+
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
     fields: dict[str, Any] = {
         "host": socket.gethostname(),
         "slots": settings.SLOTS,
-        "disk_free_bytes": shutil.disk_usage(settings.WORK_DIR).free,
+        **asdict(look_at_machine(settings.WORK_DIR)),
     }
     if check_builder:
-        # The web process imports this module's neighbours only.
         from builds.engine.builder import ask_builder
         from builds.pipeline.leftovers import remove_containers, remove_leftovers, remove_mirrors
 

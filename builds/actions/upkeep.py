@@ -57,6 +57,6 @@ def ring_for_due(now: datetime) -> None:
     due = in_order(now).order_by()[:RINGS].count()
     workers = Worker.objects.alive(now).taking_builds()
     slots = sum(workers.values_list("slots", flat=True)) or 1
-    free = slots - Build.objects.filter(state__in=RUNNING).count()
+    free = slots - Build.objects.filter(state__in=RUNNING, worker__in=workers.values("name")).count()
     for _ in range(min(due, max(free, 0))):
         enqueue("builds.run_next", expires_s=9)

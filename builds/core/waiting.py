@@ -13,10 +13,10 @@ class Waiting:
     """What the queue knows of one waiting build.
 
     `ahead` counts builds that start before it. `same_repository_running` is the number of the build that its
-    repository has running. `free_slots` is over all connected workers. `retry_in_s` is the rest of a pause before
-    another attempt, `attempt` the one that is waited for. `paused` is why nothing starts, as half a sentence
-    ("the disk of builder-1 is full"), `blocked` why no connected worker takes builds, as whole sentences. `eta_s` is
-    the guess until it starts, None where there is none.
+    repository has running. `workers` are those that take builds, `free_slots` is over all of them. `retry_in_s` is the
+    rest of a pause before another attempt, `attempt` the one that is waited for. `paused` is who paused the queue,
+    since when and why ("Paused by admin since 12:04: disk exchange."), `blocked` why no connected worker takes builds,
+    both as whole sentences. `eta_s` is the guess until it starts, None where there is none.
     """
 
     ahead: int = 0
@@ -34,11 +34,11 @@ class Waiting:
 def waiting_sentence(waiting: Waiting) -> str:
     """What it waits for, whose move it is and how long: "2 builds are ahead. About 3 min."."""
     if waiting.paused:
-        return f"Paused: {waiting.paused.rstrip('.')}. It starts when the pause ends."
-    if waiting.workers <= 0:
-        return "No worker is connected: start one with `make up`, or ask the administrator."
+        return f"{waiting.paused.rstrip('.')}. It starts when the pause ends."
     if waiting.blocked:
         return waiting.blocked
+    if waiting.workers <= 0:
+        return "No worker is connected: start one with `make up`, or ask the administrator."
     if waiting.retry_in_s is not None and waiting.retry_in_s > 0:
         attempt = f"attempt {waiting.attempt} of {max(waiting.attempt, waiting.max_attempts)}"
         return f"It starts again by itself in {_about(waiting.retry_in_s)} ({attempt})."

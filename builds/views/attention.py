@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import Namespace, Role
 from builds.core.states import FINAL, State
-from builds.models import Build, BuildRule, CatchUp, Worker
+from builds.models import Build, BuildRule, CatchUp, Pause, Worker
 from lib.humanize import format_size, plural
 
 MOST = 6
@@ -40,6 +40,7 @@ def notices_for(user: Any) -> list[Notice]:
 def _workers() -> Iterator[Notice]:
     queue = reverse("queue")
     alive = list(Worker.objects.alive())
+    yield from _pauses()
     if not alive:
         text = "Builds wait until one is. `make up` starts one; with compose it is the service `worker`."
         yield Notice("bad", "plug-connected-x", "No worker is connected", text, queue)
@@ -54,6 +55,13 @@ def _workers() -> Iterator[Notice]:
                 f"{free} are free, and a build needs {wanted}. Prune images and cache there, or give it a larger disk."
             )
             yield Notice("warn", "database-exclamation", f"The disk of {worker.host} is nearly full", text, queue)
+
+
+def _pauses() -> Iterator[Notice]:
+    """Whoever waits sees who keeps it back and why."""
+    for pause in Pause.objects.all()[:MOST]:
+        title = f"{pause.host} is paused" if pause.host else "The queue is paused"
+        yield Notice("warn", "player-pause", title, pause.sentence, reverse("queue"))
 
 
 def _missed_pushes(user: Any) -> Iterator[Notice]:

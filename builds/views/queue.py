@@ -1,22 +1,32 @@
-"""Queue and workers: why a build waits, and what each worker does. Names of private builds stay with their members."""
+"""The queue page: what waits and why, in the order it will start. Names of private builds stay with their members."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from builds.core.states import RUNNING
-from builds.models import Build, Step, Worker
-from builds.reading import queue as waiting_builds
+from builds.core.states import State
+from builds.models import Build, Pause
+from builds.views.lookup import person
+from builds.views.workers import WorkerCard, gone_workers, worker_cards
+from builds.waits import QueueEntry
+from builds.waits import queue as waiting_builds
 from lib.humanize import plural
+from registry.models import Repository
 
-SHOWN = 100
+PAGE = 50
+# A line that one can take in at a glance needs no filter.
+FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +36,13 @@ class QueueRow:
     place: int
     build: Build | None
     sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunningRow:
-    """A build that runs, and the step it is at; `build` is None where the person may not see it."""
-
-    build: Build | None
-    step: str
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerCard:
-    """A worker with what runs on it. `worker` is None for builds whose worker does not report any more."""
-
-    name: str
-    worker: Worker | None
-    running: tuple[RunningRow, ...]
-    says: str
-
-    @property
-    def free(self) -> range:
-        return range(max(0, (self.worker.slots if self.worker else 0) - len(self.running)))
+    starts_at: datetime | None
 
 
 @login_required
 @require_safe
 def queue(request: HttpRequest) -> HttpResponse:
-    """The page."""
+    """The page; `?q=` finds repositories as the home page does, `acme/` or a part of a name."""
     return render(request, "builds/queue.html", _context(request))
 
 
@@ -66,58 +55,66 @@ def fragment(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     entries = waiting_builds()
-    visible = set(Build.objects.visible_to(request.user).active().values_list("pk", flat=True))
-    waiting = [
-        QueueRow(entry.position + 1, entry.build if entry.build.pk in visible else None, entry.sentence)
-        for entry in entries[:SHOWN]
-    ]
-    cards = _cards(visible)
-    slots = sum(card.worker.slots for card in cards if card.worker)
-    busy = sum(len(card.running) for card in cards)
+    search = request.GET.get("q", "").strip()
+    seen = _visible(request)
+    found = _found(request, entries, search)
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    pauses = Pause.objects.standing()
+    cards = worker_cards(seen, pauses)
     return {
-        "waiting": waiting,
+        "waiting": _rows(page.object_list, seen),
         "waiting_total": len(entries),
-        "waiting_more": max(0, len(entries) - SHOWN),
+        "page": page,
+        "search": search,
+        "can_search": bool(search) or len(entries) > FEW,
+        "held": sum(hold != "" for hold in seen.values()),
         "cards": cards,
-        "summary": _summary(len(entries), busy, slots, len([card for card in cards if card.worker])),
+        "gone": gone_workers(),
+        "pause": pauses.queue,
+        "paused_hosts": [pause for host, pause in pauses.hosts.items() if all(card.name != host for card in cards)],
+        "is_administrator": person(request).is_superuser,
+        "summary": _summary(len(entries), cards),
     }
 
 
-def _summary(waiting: int, busy: int, slots: int, workers: int) -> str:
+def _visible(request: HttpRequest) -> dict[int, str]:
+    """Builds under way that the person may see, each with what it is held for."""
+    return dict(Build.objects.visible_to(request.user).active().values_list("pk", "hold"))
+
+
+def _found(request: HttpRequest, entries: list[QueueEntry], search: str) -> list[QueueEntry]:
+    """The entries of repositories that the person may see and that the search names; all of them without one."""
+    if not search:
+        return entries
+    namespace, slash, name = search.partition("/")
+    wanted = Q(name__icontains=search) | Q(namespace__name__icontains=search)
+    if slash:
+        wanted = Q(namespace__name__endswith=namespace, name__startswith=name)
+    rows = Repository.objects.visible_to(request.user).filter(wanted)
+    waiting = Build.objects.filter(state=State.QUEUED).values("repository_id")
+    matching = set(rows.filter(pk__in=waiting).values_list("pk", flat=True))
+    return [entry for entry in entries if entry.repository_id in matching]
+
+
+def _rows(entries: Any, seen: Container[int]) -> list[QueueRow]:
+    shown = [entry.build_id for entry in entries if entry.build_id in seen]
+    builds = {build.pk: build for build in Build.objects.filter(pk__in=shown).for_page()}
+    now = timezone.now()
+    return [
+        QueueRow(
+            entry.position + 1,
+            builds.get(entry.build_id),
+            entry.sentence,
+            now + timedelta(seconds=entry.eta_s) if entry.eta_s else None,
+        )
+        for entry in entries
+    ]
+
+
+def _summary(waiting: int, cards: list[WorkerCard]) -> str:
     queue = f"{plural(waiting, 'build')} {'waits' if waiting == 1 else 'wait'}" if waiting else "Nothing waits"
+    workers = [card for card in cards if card.worker]
     if not workers:
         return f"{queue}; no worker is connected."
-    return f"{queue}; {busy} of {plural(slots, 'slot')} busy on {plural(workers, 'worker')}."
-
-
-def _cards(visible: set[int]) -> list[WorkerCard]:
-    running: dict[str, list[RunningRow]] = defaultdict(list)
-    builds = list(Build.objects.filter(state__in=RUNNING).for_page().order_by("started_at", "pk"))
-    steps = _steps_now(builds)
-    for build in builds:
-        row = RunningRow(build, steps.get(build.pk, "")) if build.pk in visible else RunningRow(None, "")
-        running[build.worker].append(row)
-    cards = [
-        WorkerCard(worker.host, worker, tuple(running.pop(worker.name, ())), _says(worker))
-        for worker in Worker.objects.alive()
-    ]
-    lost = [WorkerCard(name or "no worker", None, tuple(rows), _LOST) for name, rows in sorted(running.items())]
-    return [*cards, *lost]
-
-
-_LOST = "This worker does not report any more. Its builds start again by themselves when their lease ends."
-
-
-def _says(worker: Worker) -> str:
-    """What is wrong with a worker, or what it is about to do; empty when all is well."""
-    if worker.builder_fault:
-        return f"Takes no builds: {worker.builder_fault}"
-    if worker.draining_since:
-        return "Drains: it ends what it has and takes nothing new."
-    return ""
-
-
-def _steps_now(builds: list[Build]) -> dict[int, str]:
-    attempts = {build.pk: build.attempt for build in builds}
-    rows = Step.objects.filter(build__in=builds, state=Step.State.RUNNING, internal=False).order_by("index")
-    return {step.build_id: step.name for step in rows if step.attempt == attempts[step.build_id]}
+    slots, busy = sum(card.slots for card in workers), sum(len(card.running) for card in cards)
+    return f"{queue}; {busy} of {plural(slots, 'slot')} busy on {plural(len(workers), 'worker')}."

@@ -17,7 +17,8 @@ from builds.actions.upkeep import ring_for_due, sweep_all
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildEvent, Step
-from builds.reading import queue, sentence_of
+from builds.reading import sentence_of
+from builds.waits import queue
 from tests.factories import COMMIT, make_build, make_repository, make_rule, make_source
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,8 @@ from builds.actions.sources import record_probe
 from builds.actions.upkeep import RINGS, _unarchived, ring_for_due
 from builds.models import Build, LogFrame, Source, Worker
 from builds.pipeline import probe, run_until_idle
-from builds.reading import queue, sentence_of
+from builds.reading import sentence_of
+from builds.waits import queue
 from tests.factories import make_build, make_rule, make_source, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rings")]

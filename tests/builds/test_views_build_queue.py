@@ -62,7 +62,7 @@ def test_it_says_what_is_wrong_with_a_worker(admin):
     make_build(rule_in("acme/web"), state="building", attempt=1, worker="gone", started_at=timezone.now())
     page = admin.get("/queue").content.decode()
     assert "Takes no builds: its Docker Engine does not answer." in page
-    assert "Drains: it ends what it has" in page
+    assert "Shuts down: it ends what it has" in page
     assert "This worker does not report any more." in page
 
 

@@ -112,7 +112,8 @@ def test_a_build_of_an_own_branch_is_pushed_and_sees_no_more_than_a_fork_s(sourc
 
 
 def test_no_worker_takes_what_nobody_approved_and_the_page_says_why_it_waits(source):
-    from builds.reading import queue, sentence_of
+    from builds.reading import sentence_of
+    from builds.waits import queue
 
     send(source, payload())
     assert claim_next("worker") is None

@@ -35,8 +35,8 @@ SENTENCES = [
     ),
     (Waiting(retry_in_s=0, free_slots=1), "A worker is free; it starts within seconds."),
     (
-        Waiting(paused="the disk of builder-1 is full", workers=0),
-        "Paused: the disk of builder-1 is full. It starts when the pause ends.",
+        Waiting(paused="Paused by admin since 12:04: disk exchange.", workers=0),
+        "Paused by admin since 12:04: disk exchange. It starts when the pause ends.",
     ),
 ]
 
