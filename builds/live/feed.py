@@ -11,6 +11,7 @@ import structlog
 from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
+from builds.core.linetimes import merged as marks_merged
 from builds.live.redis_tail import RedisTail
 from builds.live.state import BuildFacts, LiveState, Message
 from builds.live.viewer import Viewer
@@ -205,16 +206,15 @@ class Feed:
         known = self.state.known(step)
         missing = end.offset - known.offset
         if self._has_begun and 0 < missing <= GAP_BYTES:
-            data = await self._in_thread(lambda: reader.span(step, known.offset, end.offset))
-            piece = Piece(self.state.attempt, step, known, data)
+            data, marks = await self._in_thread(lambda: reader.span(step, known.offset, end.offset))
             finishes = known.after(data).line < end.line
-            return self.state.log(Piece(piece.attempt, step, known, data, finishes))
+            return self.state.log(Piece(self.state.attempt, step, known, data, finishes, marks))
         if self._has_begun and not missing:
             return self.state.log(Piece(self.state.attempt, step, known, b"", finishes=True))
         if step not in self.state.running_steps():
             return self.state.restart(step, end, b"")
-        position, data = await self._in_thread(lambda: reader.ending(step, TAIL_BYTES))
-        return self.state.restart(step, position, data)
+        position, data, marks = await self._in_thread(lambda: reader.ending(step, TAIL_BYTES))
+        return self.state.restart(step, position, data, marks)
 
     async def _take(self, entries: Sequence[Entry]) -> bool:
         """Tell what came through Redis. True when the database has to be asked what happened."""
@@ -239,8 +239,8 @@ class Feed:
         missing = piece.start.offset - known.offset
         if 0 < missing <= GAP_BYTES:
             reader = self._open_reader(self.build_id, piece.attempt)
-            data = await self._in_thread(lambda: reader.span(piece.step, known.offset, piece.start.offset))
-            self._tell(self.state.log(Piece(piece.attempt, piece.step, known, data)))
+            data, marks = await self._in_thread(lambda: reader.span(piece.step, known.offset, piece.start.offset))
+            self._tell(self.state.log(Piece(piece.attempt, piece.step, known, data, marks=marks)))
 
     @staticmethod
     async def _in_thread(call: Callable[[], T]) -> T:
@@ -269,7 +269,8 @@ def merged(entries: Sequence[Entry]) -> list[Entry]:
             and not last.finishes
             and len(last.data) < GAP_BYTES
         ):
-            merged[-1] = Piece(last.attempt, last.step, last.start, last.data + entry.data, entry.finishes)
+            marks = marks_merged((last.marks, entry.marks))
+            merged[-1] = Piece(last.attempt, last.step, last.start, last.data + entry.data, entry.finishes, marks)
         else:
             merged.append(entry)
     return merged

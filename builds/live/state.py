@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from builds.live.lines import StepLines
+from builds.core.linetimes import Mark, covering, merged
+from builds.live.lines import TAIL_LINES, StepLines
 from builds.logs.cutter import Position
 from builds.logs.stream import Piece
 from lib.humanize import format_size
@@ -46,10 +47,21 @@ class BuildFacts:
 class _Step:
     fields: dict[str, Any]
     log: StepLines = field(default_factory=StepLines)
+    marks: tuple[Mark, ...] = ()  # when its newest lines began
 
     @property
     def is_running(self) -> bool:
         return self.fields.get("state") == "running"
+
+    def mark(self, marks: Sequence[Mark]) -> None:
+        """Take when lines began, and forget what is behind the lines that a snapshot tells of."""
+        kept = merged((self.marks, marks))
+        self.marks = covering(kept, max(0, self.log.known.line - TAIL_LINES), self.log.known.line + 2)
+
+    def times(self, first: int, count: int) -> dict[str, Any]:
+        """`{times: [[line, milliseconds], …]}` of `count` lines, or nothing where that is not known."""
+        marks = covering(self.marks, first, first + count)
+        return {"times": marks} if marks else {}
 
 
 class LiveState:
@@ -84,7 +96,8 @@ class LiveState:
         for index, step in sorted(self._steps.items()):
             shown = {**step.fields, "index": index, "lines": step.log.known.line}
             if step.is_running:
-                shown["tail"] = step.log.tail()
+                tail = step.log.tail()
+                shown["tail"] = {**tail, **step.times(tail["first_line"], len(tail["lines"]))}
             steps.append(shown)
         content = {"type": "snapshot", "id": self.build_id, "attempt": self.attempt, **self.fields, "steps": steps}
         messages = [self._encode(content, ("snapshot", 0))]
@@ -142,27 +155,32 @@ class LiveState:
         key = ("progress", (payload.get("step"), payload.get("id")))
         return [self._say({"type": "progress", "text": text, **payload}, key)]
 
-    def restart(self, step: int, end: Position, data: bytes) -> list[Message]:
-        """Go on at `end` without the lines before it; `data` are the last bytes there."""
+    def restart(self, step: int, end: Position, data: bytes, marks: Sequence[Mark] = ()) -> list[Message]:
+        """Go on at `end` without the lines before it; `data` are the last bytes there, `marks` when they began."""
         log = self._step(step).log
         grown = end.line > log.known.line
         log.restart(end, data)
+        self._step(step).mark(marks)
         return [self._more(step)] if grown else []
 
     def log(self, piece: Piece) -> list[Message]:
         """The next bytes of a step. What is known already is left out; a gap is said to be one."""
-        log = self._step(piece.step).log
+        here = self._step(piece.step)
+        log = here.log
         messages = []
         if piece.start.offset > log.known.offset:
             messages += self.restart(piece.step, piece.start, b"")
         before = log.known.line
         chunks = log.feed(piece.data[log.known.offset - piece.start.offset :], finishes=piece.finishes)
+        here.marks = merged((here.marks, piece.marks))
         for first_line, lines, truncated in chunks:
             content: dict[str, Any] = {"type": "log", "step": piece.step, "first_line": first_line, "lines": lines}
+            content |= here.times(first_line, len(lines))
             if truncated:
                 content["truncated"] = True
             messages.append(self._say(content, ("log", piece.step), piece.step, first_line + len(lines)))
             before = first_line + len(lines)
+        here.mark(())
         if log.known.line > before:  # the end of a line whose beginning is not known here
             messages.append(self._more(piece.step))
         if log.partial_changed():

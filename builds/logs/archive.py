@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, NamedTuple
 
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
+from builds.core.linetimes import Mark, merged, pack
 from builds.logs.frames import ARCHIVE_LEVEL, FRAME_BYTES, Archive, ArchivedFrame, FrameStore, compress
 from builds.logs.sources import Extent, LiveSource
 
@@ -68,25 +69,33 @@ def _save(storage: Storage, name: str, spool: IO[bytes]) -> str:
 def _write(out: IO[bytes], source: LiveSource) -> Iterator[ArchivedFrame]:
     """Copy every frame to `out`; small neighbours of a step become one frame."""
     extents = source.extents()
-    content = source.load(extents)
-    group: list[tuple[Extent, bytes]] = []
+    content = source.load_timed(extents)
+    group: list[_Loaded] = []
     for extent in extents:
-        data = next(content)
-        grown = sum(len(piece) for _, piece in group) + len(data)
-        if group and (group[0][0].step != extent.step or grown > FRAME_BYTES):
+        data, marks = next(content)
+        grown = sum(len(loaded.data) for loaded in group) + len(data)
+        if group and (group[0].extent.step != extent.step or grown > FRAME_BYTES):
             yield _flush(out, group)
             group = []
-        group.append((extent, data))
+        group.append(_Loaded(extent, data, marks))
     if group:
         yield _flush(out, group)
 
 
-def _flush(out: IO[bytes], group: list[tuple[Extent, bytes]]) -> ArchivedFrame:
-    first = group[0][0]
-    data = compress(b"".join(piece for _, piece in group), ARCHIVE_LEVEL)
+class _Loaded(NamedTuple):
+    extent: Extent
+    data: bytes
+    marks: tuple[Mark, ...]
+
+
+def _flush(out: IO[bytes], group: list[_Loaded]) -> ArchivedFrame:
+    first = group[0].extent
+    data = compress(b"".join(loaded.data for loaded in group), ARCHIVE_LEVEL)
+    data += pack(merged(loaded.marks for loaded in group), first.first_line)
     offset = out.tell()
     out.write(data)
-    lines, size = sum(extent.lines for extent, _ in group), sum(extent.size_bytes for extent, _ in group)
+    lines = sum(loaded.extent.lines for loaded in group)
+    size = sum(loaded.extent.size_bytes for loaded in group)
     return ArchivedFrame(first.step, first.first_line, lines, first.byte_offset, size, offset, len(data))
 
 

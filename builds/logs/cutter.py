@@ -1,9 +1,11 @@
-"""Cuts the raw bytes of one step into frames. Pure bookkeeping: no clock, no threads, no storage."""
+"""Cuts the raw bytes of one step into frames. Bookkeeping only: no clock, no threads, no storage."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from builds.core.linetimes import Mark, TimeMarks, pack
 from builds.logs.frames import FRAME_BYTES, Frame, compress
 
 
@@ -20,6 +22,11 @@ class Position(NamedTuple):
             return self
         return Position(self.offset + len(data), self.line + data.count(b"\n"), not data.endswith(b"\n"))
 
+    @property
+    def next_line(self) -> int:
+        """The first line that begins here or behind."""
+        return self.line + self.midline
+
 
 class Cut(NamedTuple):
     """A frame to be, with its raw bytes."""
@@ -29,11 +36,12 @@ class Cut(NamedTuple):
     start: Position
     end: Position
     data: bytes
+    marks: tuple[Mark, ...] = ()
 
     def frame(self) -> Frame:
-        """The frame, compressed (which lets other threads run)."""
+        """The frame, compressed (which lets other threads run), and when its lines began."""
         lines = self.end.line - self.start.line
-        data = compress(self.data) if self.data else b""
+        data = compress(self.data) + pack(self.marks, self.start.line) if self.data else b""
         return Frame(self.step, self.seq, self.start.line, lines, self.start.offset, len(self.data), data)
 
 
@@ -45,6 +53,7 @@ class StepCutter:
         self.start = start  # of what is still in the buffer
         self.seq = seq
         self._buffer = bytearray()
+        self._times = TimeMarks()
 
     def __len__(self) -> int:
         return len(self._buffer)
@@ -53,6 +62,16 @@ class StepCutter:
     def pending(self) -> bytes:
         """A copy of the bytes that are in no frame."""
         return bytes(self._buffer)
+
+    @property
+    def pending_marks(self) -> tuple[Mark, ...]:
+        """When the lines that begin in them began."""
+        return self._times.pending
+
+    def note(self, marks: Iterable[Mark]) -> None:
+        """When lines began whose bytes are fed next."""
+        for line, at_ms in marks:
+            self._times.note(line, at_ms)
 
     def feed(self, data: bytes) -> list[Cut]:
         """Take `data`; returns what became full."""
@@ -83,7 +102,8 @@ class StepCutter:
     def _cut(self, length: int) -> Cut:
         data = bytes(self._buffer[:length])
         del self._buffer[:length]
-        cut = Cut(self.step, self.seq, self.start, self.start.after(data), data)
+        end = self.start.after(data)
+        cut = Cut(self.step, self.seq, self.start, end, data, self._times.cut(self.start.next_line, end.next_line))
         self.start = cut.end
         self.seq += 1
         return cut

@@ -8,6 +8,7 @@ from typing import Protocol
 import zstandard
 
 from builds.core.frames import Archive, ArchivedFrame, Frame, StoreClosed, StoreUnavailable, Totals
+from builds.core.linetimes import HEADER_BYTES, MAGIC, Mark, unpack
 
 __all__ = [
     "FRAME_BYTES",
@@ -35,6 +36,18 @@ def compress(data: bytes, level: int = LIVE_LEVEL) -> bytes:
 def decompress(data: bytes) -> bytes:
     """The content of one zstd frame made by `compress`; nothing for the empty frame that only ends a line."""
     return zstandard.ZstdDecompressor().decompress(data) if data else b""
+
+
+def marks_behind(data: bytes, first_line: int) -> tuple[Mark, ...]:
+    """When the lines of a stored frame began that begins in `first_line`; none where it does not say.
+
+    They stand behind the content (`builds.core.linetimes.pack`), where `decompress` and `zstdcat` pass over them.
+    """
+    place = len(data)
+    while (place := data.rfind(MAGIC, 0, place)) >= 0:
+        if place + HEADER_BYTES + int.from_bytes(data[place + 4 : place + HEADER_BYTES], "little") == len(data):
+            return unpack(data[place:], first_line)
+    return ()
 
 
 def ends_midline(lines: int, content: bytes) -> bool:

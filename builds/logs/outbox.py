@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from builds.core.linetimes import Mark, TimeMarks
 from builds.logs.cutter import Position
 from builds.logs.stream import Entry, Event, Piece
 
@@ -15,13 +16,14 @@ MAX_EVENTS = 2000  # while Redis is away; the database holds the truth of each
 
 
 class _Growing:
-    __slots__ = ("data", "finishes", "start", "step")
+    __slots__ = ("data", "finishes", "start", "step", "times")
 
     def __init__(self, step: int, start: Position) -> None:
         self.step = step
         self.start = start
         self.data = bytearray()
         self.finishes = False
+        self.times = TimeMarks()
 
 
 class Outbox:
@@ -36,13 +38,17 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self._items)
 
-    def add_bytes(self, step: int, start: Position, data: bytes, *, finishes: bool = False) -> None:
-        """Append bytes of `step`; they grow the last entry when that is of the same step."""
+    def add_bytes(
+        self, step: int, start: Position, data: bytes, marks: Sequence[Mark] = (), *, finishes: bool = False
+    ) -> None:
+        """Append bytes of `step`, and when lines in them began; they grow the last entry when it is of this step."""
         last = self._items[-1] if self._items else None
         if not isinstance(last, _Growing) or last.step != step or last.finishes:
             last = _Growing(step, start)
             self._items.append(last)
         last.data += data
+        for mark in marks:
+            last.times.note(*mark)
         last.finishes = finishes
         self._bytes += len(data)
 
@@ -87,4 +93,4 @@ class Outbox:
             end = start.offset + len(data)
             # A piece that is stored whole becomes a mark of where it ended, unless a later one says more.
             start, data = stored, data[stored.offset - start.offset :] if stored.offset < end else b""
-        return Piece(self._attempt, item.step, start, data, item.finishes)
+        return Piece(self._attempt, item.step, start, data, item.finishes, item.times.pending)

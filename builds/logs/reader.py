@@ -10,6 +10,8 @@ from typing import TypeVar
 from asgiref.sync import sync_to_async
 from django.core.files.storage import Storage
 
+from builds.core.linetimes import Mark, covering, merged
+from builds.logs.blocks import Block, Place, whole_lines
 from builds.logs.cutter import Position
 from builds.logs.frames import FrameStore, Totals, ends_midline
 from builds.logs.sources import ArchivedSource, LiveSource, LogMoved, LogSource
@@ -24,11 +26,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LineRange:
-    """Lines of a step from number `first_line` (from 0), without line feeds; `total` lines have ended so far."""
+    """Lines of a step from number `first_line` (from 0), without line feeds; `total` lines have ended so far.
+
+    `times` says when they began; it is empty for logs that were written before times were kept.
+    """
 
     first_line: int
     lines: list[str]
     total: int
+    times: tuple[Mark, ...] = ()
 
 
 class LogReader:
@@ -76,29 +82,31 @@ class LogReader:
         """The last `count` lines."""
         return self.lines(step, -count, count, max_bytes)
 
-    def ending(self, step: int, max_bytes: int) -> tuple[Position, bytes]:
-        """Where a step ends now, and at least its last `max_bytes` before that (or all of it)."""
+    def ending(self, step: int, max_bytes: int) -> tuple[Position, bytes, tuple[Mark, ...]]:
+        """Where a step ends now, at least its last `max_bytes` before that (or all of it), and when they began."""
 
-        def read(source: LogSource) -> tuple[Position, bytes]:
+        def read(source: LogSource) -> tuple[Position, bytes, tuple[Mark, ...]]:
             extents = source.extents(step)
             if not extents:
-                return Position(), b""
+                return Position(), b"", ()
             end = extents[-1].end
             extents = [extent for extent in extents if extent.end >= end - max_bytes]
-            chunks = list(source.load(extents))
-            last, content = extents[-1], chunks[-1]
-            return Position(end, last.end_line, ends_midline(last.lines, content)), b"".join(chunks)
+            chunks = list(source.load_timed(extents))
+            data, marks = b"".join(chunk for chunk, _ in chunks), merged(marks for _, marks in chunks)
+            last, content = extents[-1], chunks[-1][0]
+            return Position(end, last.end_line, ends_midline(last.lines, content)), data, marks
 
         return self._reopening(read)
 
-    def span(self, step: int, start: int, end: int) -> bytes:
-        """The bytes of a step from offset `start` up to `end`, as far as they are known."""
+    def span(self, step: int, start: int, end: int) -> tuple[bytes, tuple[Mark, ...]]:
+        """The bytes of a step from offset `start` up to `end`, as far as they are known, and when they began."""
 
-        def read(source: LogSource) -> bytes:
+        def read(source: LogSource) -> tuple[bytes, tuple[Mark, ...]]:
             extents = [e for e in source.extents(step) if e.byte_offset < end and e.end > start]
-            data = b"".join(source.load(extents))
+            chunks = list(source.load_timed(extents))
+            data = b"".join(chunk for chunk, _ in chunks)
             skip = start - extents[0].byte_offset if extents else 0
-            return data[max(skip, 0) :][: end - start]
+            return data[max(skip, 0) :][: end - start], merged(marks for _, marks in chunks)
 
         return self._reopening(read)
 
@@ -117,6 +125,18 @@ class LogReader:
                     raise
             else:
                 return
+
+    def whole_lines(self, step: int | None, start: Place, most_line_bytes: int) -> Iterator[Block]:
+        """Blocks of whole lines from `start` on; of a line longer than `most_line_bytes` the beginning."""
+        for _ in range(_REOPENS):
+            try:
+                for block in whole_lines(self.source(), step, start, most_line_bytes):
+                    yield block
+                    start = block.end
+            except LogMoved:
+                continue
+            return
+        yield from whole_lines(self.source(), step, start, most_line_bytes)
 
     async def achunks(self, step: int | None = None) -> AsyncIterator[bytes]:
         """`chunks` for asynchronous views, in larger pieces: one hop to a thread for each."""
@@ -152,7 +172,9 @@ def _lines(source: LogSource, step: int, first: int, count: int, max_bytes: int)
     # The line begins behind the line feed number `first`, which is in the first extent that ends at or after it.
     begin = bisect_left(extents, first, key=lambda extent: extent.end_line)
     data, skip, found = bytearray(), first - extents[begin].first_line, 0
-    for chunk in source.load(extents[begin:]):
+    times: list[tuple[Mark, ...]] = []
+    for chunk, marks in source.load_timed(extents[begin:]):
+        times.append(marks)
         rest = memoryview(chunk)
         if skip:
             start, skip = _behind_line(chunk, skip)
@@ -166,7 +188,8 @@ def _lines(source: LogSource, step: int, first: int, count: int, max_bytes: int)
     unterminated = lines.pop()
     if found < count and first + found == total - 1 and not skip:
         lines.append(unterminated)
-    return LineRange(first, lines[:count], total)
+    lines = lines[:count]
+    return LineRange(first, lines, total, covering(merged(times), first, first + len(lines)))
 
 
 def _behind_line(chunk: bytes, skip: int) -> tuple[int, int]:

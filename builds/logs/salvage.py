@@ -31,6 +31,7 @@ def salvage(build_id: int, attempt: int, *, store: FrameStore, redis: RedisClien
     cuts = []
     for step, piece in join_pieces(pieces, {step: cutter.start for step, cutter in cutters.items()}).items():
         cutter = cutters.setdefault(step, StepCutter(step))
+        cutter.note(piece.marks)
         cuts += cutter.feed(piece.data)
     for cutter in cutters.values():
         cuts += cutter.finish()

@@ -10,8 +10,9 @@ import redis
 import structlog
 from django.core.files.storage import Storage
 
+from builds.core.linetimes import Mark
 from builds.logs.cutter import Position
-from builds.logs.frames import Archive, ArchivedFrame, Frame, FrameStore, decompress
+from builds.logs.frames import Archive, ArchivedFrame, Frame, FrameStore, decompress, marks_behind
 from builds.logs.stream import Piece, RedisClient, join_pieces, read_pieces
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ class Extent:
     lines: int
     byte_offset: int
     size_bytes: int
-    place: Frame | ArchivedFrame | bytes
+    place: Frame | ArchivedFrame | Piece
 
     @property
     def end(self) -> int:
@@ -51,6 +52,9 @@ class LogSource(Protocol):
 
     def load(self, extents: Sequence[Extent]) -> Iterator[bytes]:
         """The bytes of each of `extents`, one after the other. Raises `LogMoved`."""
+
+    def load_timed(self, extents: Sequence[Extent]) -> Iterator[tuple[bytes, tuple[Mark, ...]]]:
+        """The same, with when the lines that begin in each began, where that is known."""
 
 
 class LiveSource:
@@ -75,10 +79,21 @@ class LiveSource:
             lines = piece.data.count(b"\n") + (piece.finishes and piece.data[-1:] not in (b"\n", b""))
             if piece.data:
                 start = piece.start
-                extents.append(Extent(piece.step, start.line, lines, start.offset, len(piece.data), piece.data))
+                extents.append(Extent(piece.step, start.line, lines, start.offset, len(piece.data), piece))
         return sorted(extents, key=lambda extent: (extent.step, extent.byte_offset, extent.end_line))
 
     def load(self, extents: Sequence[Extent]) -> Iterator[bytes]:
+        for extent, stored in self._stored(extents):
+            yield extent.place.data if isinstance(extent.place, Piece) else decompress(stored)
+
+    def load_timed(self, extents: Sequence[Extent]) -> Iterator[tuple[bytes, tuple[Mark, ...]]]:
+        for extent, stored in self._stored(extents):
+            if isinstance(extent.place, Piece):
+                yield extent.place.data, extent.place.marks
+            else:
+                yield decompress(stored), marks_behind(stored, extent.first_line)
+
+    def _stored(self, extents: Sequence[Extent]) -> Iterator[tuple[Extent, bytes]]:
         for start in range(0, len(extents), _BATCH):
             batch = extents[start : start + _BATCH]
             frames = [extent.place for extent in batch if isinstance(extent.place, Frame)]
@@ -87,7 +102,7 @@ class LiveSource:
                 raise LogMoved
             stored = iter(found)
             for extent in batch:
-                yield decompress(next(stored)) if isinstance(extent.place, Frame) else bytes(extent.place)
+                yield extent, next(stored) if isinstance(extent.place, Frame) else b""
 
     def _listing(self, step: int | None) -> list[Frame]:
         return self._store.listing(self._build_id, self._attempt, step)
@@ -112,10 +127,16 @@ class ArchivedSource:
         return [Extent(*frame[:5], place=frame) for frame in self._archive.index if step in (None, frame.step)]
 
     def load(self, extents: Sequence[Extent]) -> Iterator[bytes]:
+        return (decompress(stored) for _, stored in self._stored(extents))
+
+    def load_timed(self, extents: Sequence[Extent]) -> Iterator[tuple[bytes, tuple[Mark, ...]]]:
+        return ((decompress(stored), marks_behind(stored, place.first_line)) for place, stored in self._stored(extents))
+
+    def _stored(self, extents: Sequence[Extent]) -> Iterator[tuple[ArchivedFrame, bytes]]:
         places = [extent.place for extent in extents if isinstance(extent.place, ArchivedFrame)]
         if not places:
             return
         with self._storage.open(self._archive.object_name, "rb") as file:
             for place in places:
                 file.seek(place.object_offset)
-                yield decompress(file.read(place.object_bytes))
+                yield place, file.read(place.object_bytes)

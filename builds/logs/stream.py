@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from builds.core.linetimes import Mark, merged, pack, unpack
 from builds.logs.cutter import Position
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Piece:
     start: Position
     data: bytes
     finishes: bool = False  # nothing follows: a last piece without a line feed is a line
+    marks: tuple[Mark, ...] = ()  # when lines in it began
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def encode_entry(entry: Entry) -> dict[bytes, bytes]:
         return {b"a": b"%d" % entry.attempt, b"e": entry.kind.encode(), b"p": orjson.dumps(entry.payload, default=str)}
     start = entry.start
     where = b"%d %d %d %d %d" % (entry.step, start.offset, start.line, start.midline, entry.finishes)
-    return {b"a": b"%d" % entry.attempt, b"w": where, b"d": entry.data}
+    fields = {b"a": b"%d" % entry.attempt, b"w": where, b"d": entry.data}
+    return {**fields, b"t": pack(entry.marks, 0)} if entry.marks else fields
 
 
 def decode_entry(fields: Mapping[bytes, bytes]) -> Entry | None:
@@ -88,7 +91,8 @@ def decode_entry(fields: Mapping[bytes, bytes]) -> Entry | None:
         step, offset, line, midline, finishes = map(int, fields[b"w"].split())
     except (KeyError, ValueError):
         return None
-    return Piece(attempt, step, Position(offset, line, bool(midline)), fields[b"d"], bool(finishes))
+    marks = unpack(fields.get(b"t", b""), 0)
+    return Piece(attempt, step, Position(offset, line, bool(midline)), fields[b"d"], bool(finishes), marks)
 
 
 def publish(
@@ -133,6 +137,7 @@ def join_pieces(pieces: Sequence[Piece], stored: Mapping[int, Position]) -> dict
     joined: dict[int, bytearray] = {}
     ends: dict[int, Position] = {}
     finished: set[int] = set()
+    marks: dict[int, tuple[Mark, ...]] = {}
     for piece in pieces:
         end = ends.get(piece.step, stored.get(piece.step, Position()))
         known = end.offset - piece.start.offset
@@ -141,10 +146,11 @@ def join_pieces(pieces: Sequence[Piece], stored: Mapping[int, Position]) -> dict
         fresh = piece.data[known:]
         joined.setdefault(piece.step, bytearray()).extend(fresh)
         ends[piece.step] = end.after(fresh)
+        marks[piece.step] = merged((marks.get(piece.step, ()), piece.marks))
         if piece.finishes:
             finished.add(piece.step)
     attempt = pieces[0].attempt if pieces else 0
     return {
-        step: Piece(attempt, step, stored.get(step, Position()), bytes(data), step in finished)
+        step: Piece(attempt, step, stored.get(step, Position()), bytes(data), step in finished, marks[step])
         for step, data in joined.items()
     }

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import structlog
 
+from builds.core.linetimes import Mark
 from builds.logs.cutter import Cut, Position, StepCutter
 from builds.logs.frames import FrameStore, StoreClosed, StoreUnavailable, Totals
 from builds.logs.outbox import Outbox
@@ -73,6 +74,7 @@ class LogWriter:
         self._tail = TailPublisher(build_id, redis)
         self._store_retry_at, self._store_backoff_s = 0.0, STORE_BACKOFF_S[0]
         self._last_tick = 0.0
+        self._epoch_s = time.time() - time.monotonic()  # times of lines never go back, whatever is done to the clock
         self._changed = threading.Condition()
         self._notified = self._closing = self._abandoned = False
         self._fault: Exception | None = None
@@ -173,8 +175,12 @@ class LogWriter:
         if not data or self.fenced:
             return
         start, step.end = step.end, step.end.after(data)
+        marks: tuple[Mark, ...] = ()
+        if start.next_line < step.end.next_line:
+            marks = ((start.next_line, int((self._epoch_s + time.monotonic()) * 1000)),)
+            step.cutter.note(marks)
         if not self._tail.down:
-            self._outbox.add_bytes(step.cutter.step, start, data)
+            self._outbox.add_bytes(step.cutter.step, start, data, marks)
         self._queue(step, step.cutter.feed(data))
 
     def _queue(self, step: _Step, cuts: list[Cut]) -> None:
@@ -296,10 +302,11 @@ class LogWriter:
         self._tail.down = False  # what is written while it is tried goes to the outbox again
         self._outbox.drop_bytes()
         for cut in self._pending:
-            self._outbox.add_bytes(cut.step, cut.start, cut.data)
+            self._outbox.add_bytes(cut.step, cut.start, cut.data, cut.marks)
         for number, step in self._steps.items():
             finished = step.cutter.start == step.end and not step.end.midline
-            self._outbox.add_bytes(number, step.cutter.start, step.cutter.pending, finishes=finished)
+            cutter = step.cutter
+            self._outbox.add_bytes(number, cutter.start, cutter.pending, cutter.pending_marks, finishes=finished)
 
 
 def _mib(size_bytes: int) -> str:

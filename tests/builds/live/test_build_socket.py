@@ -38,6 +38,8 @@ async def test_it_begins_with_a_snapshot_and_goes_on_with_lines(page, writer):
     )
     (step,) = snapshot["steps"]
     assert (step["name"], step["state"], step["lines"]) == ("RUN make", "running", 300)
+    [[first_time, at_ms]] = step["tail"].pop("times")
+    assert (first_time, abs(at_ms - time.time() * 1000) < 60_000) == (100, True)
     assert step["tail"] == {"first_line": 100, "lines": texts(100, 300)}
     await in_thread(writer.write)(0, b"line 300\nand th")
     log = await viewer.hear()
