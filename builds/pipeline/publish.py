@@ -129,6 +129,7 @@ class Publisher:
         self._look()
         try:
             self._put_and_write_down()
+            self._stack.close()  # others of the repository may move tags now
         except RegistryError as error:
             # The image of an earlier attempt is gone: let the next one build it.
             is_lost = error.kind is RegistryErrorKind.NOT_FOUND and resumes
