@@ -7,7 +7,7 @@ from typing import Any
 from accounts.models import Membership, Namespace, Role, User
 from builds.actions.request import next_number
 from builds.core.states import State
-from builds.models import Build, BuildRule, Source
+from builds.models import Build, BuildRule, Source, Worker
 from registry.actions import default_registry
 from registry.models import Repository
 
@@ -75,3 +75,8 @@ def make_build(rule: BuildRule | None = None, **fields: Any) -> Build:
     return Build.objects.create(
         repository=repository, source=rule.source, rule=rule, number=next_number(repository.pk), **fields
     )
+
+
+def make_worker(name: str = "w1", host: str = "builder-1", **fields: Any) -> Worker:
+    """A worker that reported just now."""
+    return Worker.objects.create(**{"name": name, "host": host, "slots": 2, **fields})

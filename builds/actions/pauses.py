@@ -26,9 +26,12 @@ def pause_queue(actor: User, reason: str) -> Pause:
     return _pause(actor, EVERY_HOST, reason)
 
 
-def pause_host(actor: User, worker: Worker, reason: str) -> Pause:
-    """No worker of this one's host takes a new build, also after a restart, until somebody resumes. Raises Refused."""
-    return _pause(actor, worker.host, reason)
+def pause_host(actor: User, host: str, reason: str) -> Pause:
+    """No worker of the host takes a new build, also after a restart, until somebody resumes. Raises Refused."""
+    must_be_administrator(actor)
+    if not host or not Worker.objects.filter(host=host).exists():
+        raise Refused(f"No worker of a host {host!r} has reported lately.", code="not_found")
+    return _pause(actor, host, reason)
 
 
 def resume(actor: User, pause: Pause) -> None:

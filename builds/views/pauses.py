@@ -33,7 +33,7 @@ def pause_host(request: HttpRequest, worker_id: int) -> HttpResponse:
     worker = get_object_or_404(Worker, pk=worker_id)
     reason = request.POST.get("reason", "")
     told = f"{worker.host} is paused. What runs goes on."
-    return _do(request, lambda: pauses.pause_host(person(request), worker, reason), told)
+    return _do(request, lambda: pauses.pause_host(person(request), worker.host, reason), told)
 
 
 @login_required

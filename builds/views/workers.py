@@ -79,12 +79,12 @@ def worker_cards(visible: Container[int], pauses: Pauses) -> list[WorkerCard]:
     for build in builds:
         row = RunningRow(build, steps.get(build.pk, "")) if build.pk in visible else RunningRow(None, "")
         running[build.worker].append(row)
-    pace = _pace()
+    pace = pace_of_workers()
     cards = []
     for worker in Worker.objects.alive():
         pause, takes = pauses.hosts.get(worker.host), worker.takes_builds(pauses)
         rows, ended = tuple(running.pop(worker.name, ())), pace.get(worker.name, 0)
-        cards.append(WorkerCard(worker.host, worker, rows, _says(worker, pause), pause, ended, takes))
+        cards.append(WorkerCard(worker.host, worker, rows, why_idle(worker, pause), pause, ended, takes))
     lost = [WorkerCard(name or "no worker", None, tuple(rows), _LOST) for name, rows in sorted(running.items())]
     return [*cards, *lost]
 
@@ -92,7 +92,7 @@ def worker_cards(visible: Container[int], pauses: Pauses) -> list[WorkerCard]:
 _LOST = "This worker does not report any more. Its builds start again by themselves when their lease ends."
 
 
-def _says(worker: Worker, pause: Pause | None) -> str:
+def why_idle(worker: Worker, pause: Pause | None) -> str:
     """Why a worker takes no builds, or what it is about to do; empty when all is well."""
     if worker.draining_since:
         return "Shuts down: it ends what it has and takes nothing new."
@@ -105,7 +105,7 @@ def _says(worker: Worker, pause: Pause | None) -> str:
     return f"Takes no builds: {worker.builder_fault}" if worker.builder_fault else ""
 
 
-def _pace() -> dict[str, int]:
+def pace_of_workers() -> dict[str, int]:
     """How many builds each worker ended within the last hour."""
     rows = Build.objects.filter(finished_at__gte=timezone.now() - PACE).exclude(worker="").order_by()
     return dict(rows.values_list("worker").annotate(Count("pk")))
