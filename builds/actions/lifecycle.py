@@ -16,6 +16,7 @@ from builds.actions.bases import note_tags, record_bases
 from builds.actions.pausing import note_end
 from builds.actions.runs import Run, record_event
 from builds.core.errors import BuildError, ErrorKind
+from builds.core.failure_alike import failure_key
 from builds.core.states import FINAL, RUNNING, State
 from builds.models import Build, Step
 from lib.clock import database_now
@@ -94,6 +95,7 @@ def fail(run: Run, error: BuildError, *, backoff_s: Sequence[float] = BACKOFF_S)
         error_message=f"{error.message} It was tried {failures} times." if error.retryable else error.message,
         error_step=(error.step or "")[:500],
         error_line=error.dockerfile_line,
+        failure_key=failure_key(error.kind, error.step or "", error.message),
         platform_failures=failures if error.retryable else build.platform_failures,
     )
 

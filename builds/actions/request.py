@@ -247,6 +247,7 @@ _CLEARED: dict[str, Any] = {
     "error_message": "",
     "error_step": "",
     "error_line": None,
+    "failure_key": "",
     "cancel_requested_at": None,
     "cancelled_by": "",
     "cancel_reason": "",

@@ -1,19 +1,38 @@
-"""Whose move it is after a failure, and what to try: one or two sentences below the one that says what happened."""
+"""Whose move it is after a failure, and what to try: each with the line that it goes by. Decides nothing else."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from builds.core.advice_message import ADMIN, MESSAGE_CLUES
+from builds.core.advice_output import OUTPUT_CLUES
 from builds.core.errors import ErrorKind
+from builds.core.failure_digest import FailureDigest, LastLine
+from builds.core.failure_evidence import code
+from lib.humanize import format_duration
+
+MOST_HINTS = 2
+# A step that was silent for this long, and for this part of its time, waited for something.
+_SILENT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a line of the step's output gives away. `line` is where it stands in the log."""
+
+    what: str
+    line: LastLine
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`whose` names who can do something about it, `what` says what to try."""
+    """`whose` names who can do something about it, `what` says what to try; `hints` are what the output gives away."""
 
     whose: str
     what: str
+    hints: tuple[Hint, ...] = ()
 
 
 _ADVICE: dict[ErrorKind, Advice] = {
@@ -32,7 +51,7 @@ _ADVICE: dict[ErrorKind, Advice] = {
         "cached, so that only the push is done again.",
     ),
     ErrorKind.BUILDER: Advice(
-        "The administrator's move",
+        ADMIN,
         "The builder did not do its part; the commit is not to blame. Look at the worker's disk and its Docker "
         "Engine, then retry.",
     ),
@@ -49,45 +68,79 @@ _ADVICE: dict[ErrorKind, Advice] = {
         "The fault is on our side and the commit is not to blame. Retry; if it comes back, tell the administrator.",
     ),
 }
-
-# More precise words where the failing step or its message gives itself away.
-_CLUES: tuple[tuple[ErrorKind, re.Pattern[str], str], ...] = (
-    (
-        ErrorKind.USER,
-        re.compile(r"exit code:? 127\b|not found in PATH", re.IGNORECASE),
-        (
-            "Exit code 127 means that a command was not found in the image: install it in an earlier step, or mind its "
-            "spelling and PATH."
-        ),
-    ),
-    (
-        ErrorKind.USER,
-        re.compile(r"exit code:? 137\b|killed for using", re.IGNORECASE),
-        (
-            "Exit code 137 means that the step was killed, most often for using too much memory: build with "
-            "fewer jobs, or give the builder more memory."
-        ),
-    ),
-    (
-        ErrorKind.USER,
-        re.compile(r"no such file or directory|not found.*\bCOPY\b|failed to compute cache key", re.IGNORECASE),
-        "Paths count from the rule's build context, and `.dockerignore` takes files away from it.",
-    ),
-    (
-        ErrorKind.USER,
-        re.compile(r"no space left on device", re.IGNORECASE),
-        "The disk of the builder is full: ask the administrator to free some, then retry.",
-    ),
-)
+# The output of a step says something of the step: not of a push, a worker or a Git server that failed.
+_SPEAKS_OF = {ErrorKind.USER, ErrorKind.LIMIT, ErrorKind.TIMEOUT}
+_RAN = re.compile(r"exit code|was killed|timed out|failed")
 
 
 def advice_for(kind: str, message: str) -> Advice | None:
-    """The advice for a failed build; None where there is no fault to speak of (`kind` empty or of another version)."""
+    """The advice for a fault by its sentence alone; None where there is no fault (`kind` empty or unknown)."""
     try:
         fault = ErrorKind(kind)
     except ValueError:
         return None
-    for of, clue, what in _CLUES:
-        if of is fault and clue.search(message):
-            return Advice(_ADVICE[fault].whose, what)
+    for clue in MESSAGE_CLUES:
+        match = clue.pattern.search(message) if fault in clue.kinds else None
+        if match:
+            return Advice(clue.whose or _ADVICE[fault].whose, _filled(clue.what, match))
     return _ADVICE[fault]
+
+
+def advise(digest: FailureDigest) -> Advice | None:
+    """The advice for a failure with all that is known of it; None as above."""
+    advice = advice_for(digest.kind, digest.message)
+    if advice is None:
+        return None
+    if digest.kind == ErrorKind.TIMEOUT and digest.silent_s is not None:
+        advice = Advice(advice.whose, _of_silence(digest.silent_s))
+    hints = hints_in(digest.lines) if digest.kind in _SPEAKS_OF and _is_of_the_step(digest) else ()
+    if hints and advice.what == _ADVICE[ErrorKind.USER].what:
+        # "The last lines name the cause" need not be said above the line that does.
+        advice = Advice(advice.whose, hints[0].what)
+    return Advice(advice.whose, advice.what, hints)
+
+
+def _is_of_the_step(digest: FailureDigest) -> bool:
+    """Whether the lines are those of a command that failed, and not what buildx said of a step that runs none."""
+    return digest.log_index == digest.step_index and _RAN.search(digest.message) is not None
+
+
+def hints_in(lines: Sequence[LastLine]) -> tuple[Hint, ...]:
+    """What lines of output give away, the most certain first; each thing once."""
+    found: list[Hint] = []
+    spoken = [(line, line.plain) for line in reversed(lines)]
+    taken: set[int] = set()
+    for pattern, what in OUTPUT_CLUES:
+        for line, plain in spoken:
+            match = pattern.search(plain)
+            if match and line.number not in taken:
+                found.append(Hint(_filled(what, match), line))
+                taken.add(line.number)
+                break
+        if len(found) == MOST_HINTS:
+            break
+    return tuple(found)
+
+
+def _of_silence(silent_s: float) -> str:
+    if silent_s >= _SILENT_S:
+        return (
+            f"The step printed nothing for its last {format_duration(silent_s)}: it probably waited, for an answer to "
+            "a "
+            "question, a server, or a lock. Make it talk (`-v`, `--progress`), or let it not ask (`-y`, "
+            "`DEBIAN_FRONTEND=noninteractive`)."
+        )
+    return (
+        f"The step was still at work: it printed something {format_duration(silent_s)} before its time ran out. Give "
+        "the "
+        "rule a longer time limit, or let the cache do more: what changes often belongs below what takes long."
+    )
+
+
+_GROUP = re.compile(r"\{(\w+)\}")
+
+
+def _filled(what: str, match: re.Match[str]) -> str:
+    """`what` with the groups of the match in it, as code: they are words of strangers."""
+    named = match.groupdict()
+    return _GROUP.sub(lambda group: code(named[group[1]]) if named.get(group[1]) else "", what) if named else what

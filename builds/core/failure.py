@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from builds.core.errors import BuildError, ErrorKind
 from builds.core.failure_dockerfile import explain_dockerfile
 from builds.core.failure_evidence import Evidence, code, gather, shown
+from builds.core.failure_memory import UNKNOWN, MemoryReport, judge_kill
 from builds.core.failure_registry import explain_base, explain_frontend, explain_push
 from builds.core.progress_steps import StepBook
 
-_EXIT = re.compile(r"process did not complete successfully: exit code: (?P<code>\d+)(?P<rest>.*)", re.DOTALL)
+# In the place of the exit code BuildKit says on hosts with cgroup v2 that the kernel killed a process of the step.
+_EXIT = re.compile(
+    r"process did not complete successfully: (?:exit code: (?P<code>\d+)|cannot allocate memory)(?P<rest>.*)",
+    re.DOTALL,
+)
 _NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _CANCELLED = re.compile(r"(?:Canceled: )?context canceled|.*: context canceled$", re.IGNORECASE | re.DOTALL)
 _NOT_FOUND = re.compile(
@@ -51,17 +57,19 @@ def explain_failure(
     image: str = "",
     registry: str = "",
     registry_user: str = "",
+    memory: MemoryReport = UNKNOWN,
 ) -> BuildError:
     """Say why buildx ended with `returncode` (negative: the signal that ended it), never raising on any text.
 
     `tail` is the plain text of `ProgressParser.tail`. `image` is the name that was to be pushed, `registry` what
-    people call its registry (else the host of the image) and `registry_user` the account of the push. The answer names
-    the failing step and the Dockerfile line where BuildKit told them.
+    people call its registry (else the host of the image) and `registry_user` the account of the push; `memory` is what
+    the kernel of the builder's host said since the build began. The answer names the failing step and the Dockerfile
+    line where BuildKit told them.
     """
     evidence = gather(book, tail, returncode, image=image, registry=registry, registry_user=registry_user)
     for explain in (
         _explain_client,
-        _explain_process,
+        partial(_explain_process, memory=memory),
         _explain_interruption,
         _explain_disk,
         _explain_builder,
@@ -90,15 +98,28 @@ def _explain_client(evidence: Evidence) -> BuildError | None:
     return None
 
 
-def _explain_process(evidence: Evidence) -> BuildError | None:
-    """A RUN whose command ended badly: the user's, unless its last words are about the builder's disk."""
+def _explain_process(evidence: Evidence, *, memory: MemoryReport) -> BuildError | None:
+    """A RUN whose command ended badly: the user's, unless memory or the builder's disk was short."""
     match = _EXIT.search(evidence.text)
     if match is None or "context canceled" in match["rest"]:
         return None
-    last = evidence.step.log_tail.decode("utf-8", "replace") if evidence.step else ""
+    step = evidence.step
+    last = step.log_tail.decode("utf-8", "replace") if step else ""
     if _NO_SPACE.search(match["rest"] + last):
         return _disk_full(evidence)
-    return evidence.error(ErrorKind.USER, f"{evidence.where} {_exit_sentence(int(match['code']), last)}")
+    exit_code = int(match["code"]) if match["code"] else None
+    killed = judge_kill(
+        memory,
+        exit_code=exit_code,
+        noticed=exit_code is None,
+        output=last,
+        began=step.started_at if step else None,
+        ended=step.finished_at if step else None,
+    )
+    if killed is not None:
+        kind = ErrorKind.LIMIT if killed.is_memory else ErrorKind.USER
+        return evidence.error(kind, f"{evidence.where} {killed.sentence}")
+    return evidence.error(ErrorKind.USER, f"{evidence.where} {_exit_sentence(exit_code or 0, last)}")
 
 
 def _exit_sentence(exit_code: int, last: str) -> str:
@@ -113,11 +134,6 @@ def _exit_sentence(exit_code: int, last: str) -> str:
         )
     if exit_code == _NOT_EXECUTABLE:
         return f"{ended}: a command was found, but it may not be executed."
-    if exit_code == _SIGNALLED + _SIGKILL:
-        return (
-            f"was killed (exit code {exit_code}), most likely because the builder ran out of memory. "
-            f"Give the builder more memory, or let the step use less."
-        )
     if exit_code == _SIGNALLED + _SIGSEGV:
         return f"{ended}: a program in it crashed (segmentation fault)."
     return f"{ended}."

@@ -15,7 +15,9 @@ from builds.engine import buildx
 from builds.engine.buildx import BuildRequest, RegistryAuth
 from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
+from builds.engine.kernel import KernelWatch
 from builds.models import Step
+from builds.pipeline.failures import LAST_WORDS
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps, Milestones
@@ -73,23 +75,25 @@ def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None) ->
 
 def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildFacts:
     registry = job.build.repository.registry
-    try:
-        result = buildx.build(request, on_stderr=steps.feed, stop=job.stop, timeout_s=job.timeout_s)
-    finally:
-        steps.close()
-    if result.returncode != 0 or result.metadata is None:
-        error = explain_failure(
-            steps.book,
-            steps.tail,
-            result.returncode,
-            image=request.image,
-            registry=registry.host,
-            registry_user=registry.username,
-        )
-        # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
-        with job.logbook.own_step("The builder's last words") as say:
-            say("".join(f"{line}\n" for line in steps.tail))
-            raise _masked(job, error)
+    with KernelWatch(docker_host=request.docker_host, builder=request.builder) as kernel:
+        try:
+            result = buildx.build(request, on_stderr=steps.feed, stop=job.stop, timeout_s=job.timeout_s)
+        finally:
+            steps.close()
+        if result.returncode != 0 or result.metadata is None:
+            error = explain_failure(
+                steps.book,
+                steps.tail,
+                result.returncode,
+                image=request.image,
+                registry=registry.host,
+                registry_user=registry.username,
+                memory=kernel.report(),
+            )
+            # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
+            with job.logbook.own_step(LAST_WORDS) as say:
+                say("".join(f"{line}\n" for line in steps.tail))
+                raise _masked(job, error)
     return read_metadata(result.metadata)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -47,6 +48,7 @@ class Logbook:
         )
         self._rows: dict[int, Step] = {}
         self._own: Step | None = None
+        self._spoke: dict[int, float] = {}
         self._closed = False
 
     @contextmanager
@@ -83,6 +85,7 @@ class Logbook:
 
     def write(self, index: int, data: bytes) -> None:
         """Add to the log of a step."""
+        self._spoke[index] = time.monotonic()
         self._writer.write(index, data)
 
     def tell(self, kind: str, payload: dict[str, Any]) -> None:
@@ -111,6 +114,16 @@ class Logbook:
             for name, value in facts[row.index].items():
                 setattr(row, name, value)
         describe_steps(rows)
+
+    @property
+    def rows(self) -> list[Step]:
+        """The steps so far, by index."""
+        return [self._rows[index] for index in sorted(self._rows)]
+
+    def silent_s(self, index: int) -> float | None:
+        """For how long a step of the builder has printed nothing; None for one that never did."""
+        spoke = self._spoke.get(index)
+        return None if spoke is None else time.monotonic() - spoke
 
     @property
     def cut_off_step(self) -> str:
