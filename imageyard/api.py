@@ -20,9 +20,12 @@ from builds.api import (
     backfill,
     bases,
     builds,
+    cache,
     catchup,
+    logs,
     pausing,
     pull_requests,
+    queue,
     repositories,
     rules_exchange,
     rules_source,
@@ -81,6 +84,8 @@ api = NinjaAPI(
 )
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
+api.add_router("", logs.router)
+api.add_router("", cache.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
@@ -89,6 +94,7 @@ api.add_router("", backfill.router)
 api.add_router("", rules_source.router)
 api.add_router("", catchup.router)
 api.add_router("", pausing.router)
+api.add_router("", queue.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)

@@ -114,16 +114,21 @@ class _Comparison:
         return out.decode("ascii", "replace").split("\n")[0].strip(), branch
 
     def _difference(self, base: str, head: str, since: str) -> Changes | NoBase:
-        try:
-            out = self.git.at(self.mirror.path).diff_tree(
-                "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--end-of-options",
-                base, head,
-            )  # fmt: skip
-        except BuildError as error:
-            if error.kind is not ErrorKind.LIMIT:
-                raise
-            return NoBase("So many files differ that they are not listed.")
-        return Changes(base, head, tuple(_paths(out)), since)
+        return difference(self.mirror, base, head, since)
+
+
+def difference(mirror: Mirror, base: str, head: str, since: str = "") -> Changes | NoBase:
+    """The files that differ between two commits that the mirror has; its lock is held."""
+    try:
+        out = mirror.git.at(mirror.path).diff_tree(
+            "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--end-of-options",
+            base, head,
+        )  # fmt: skip
+    except BuildError as error:
+        if error.kind is not ErrorKind.LIMIT:
+            raise
+        return NoBase("So many files differ that they are not listed.")
+    return Changes(base, head, tuple(_paths(out)), since)
 
 
 def _paths(raw: bytes) -> list[ChangedPath]:
