@@ -32,6 +32,8 @@ MAX_TOPICS = 100
 MAX_DIGITS = 18
 NOT_FOUND = 4404
 TRY_AGAIN = 1013
+# The messages that carry lines of the log.
+LINES = frozenset({"log", "partial"})
 COMMON_TOPICS = frozenset({"builds", "queue", "workers", "deliveries"})
 
 
@@ -49,7 +51,8 @@ class BuildConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(code=NOT_FOUND)
             return
         cursor = _query(self.scope, "cursor")[:100]
-        self.pump = asyncio.create_task(self._send_all(build_id, cursor))
+        deaf = LINES if _query(self.scope, "without") == "log" else frozenset()
+        self.pump = asyncio.create_task(self._send_all(build_id, cursor, deaf))
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 — the name is Channels'
         pump = getattr(self, "pump", None)
@@ -59,9 +62,9 @@ class BuildConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Viewers only listen."""
 
-    async def _send_all(self, build_id: int, cursor: str) -> None:
+    async def _send_all(self, build_id: int, cursor: str, deaf: frozenset[str]) -> None:
         feed = feed_of(build_id, lambda: _make_feed(build_id))
-        viewer = feed.join(cursor)
+        viewer = feed.join(cursor, deaf=deaf)
         try:
             while True:
                 texts = await viewer.take()

@@ -24,6 +24,7 @@ from builds.views import (
     rules_exchange,
     rules_source,
     source,
+    tab_timeline,
     tags,
     testing,
     trigger,
@@ -94,6 +95,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{B}/cancel", builds.cancel, name="build-cancel"),
     path(f"{B}/retry", builds.retry, name="build-retry"),
     path(f"{B}/fragment", builds.fragment, name="build-fragment"),
+    path(f"{B}/timeline", tab_timeline.fragment, name="build-timeline"),
     path(f"{B}/log", logs.log, name="build-log"),
     path(f"{B}/lines", logs.lines, name="build-lines"),
 ]

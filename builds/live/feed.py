@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar, cast
 
 import structlog
@@ -65,9 +65,12 @@ class Feed:
 
     # Viewers ----------------------------------------------------------------------------------------------------
 
-    def join(self, cursor: str = "") -> Viewer:
-        """A new viewer, who gets what follows `cursor` or a snapshot, and then everything that happens."""
-        viewer = Viewer(self.state.more)
+    def join(self, cursor: str = "", *, deaf: Collection[str] = ()) -> Viewer:
+        """A new viewer, who gets what follows `cursor` or a snapshot, and then everything that happens.
+
+        But for messages of the kinds that it is deaf to: who draws steps needs no lines.
+        """
+        viewer = Viewer(self.state.more, deaf=deaf)
         if self._has_begun:
             self._welcome(viewer, cursor)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from builds.live.state import Message
 
@@ -16,11 +16,13 @@ class Viewer:
     """A queue of messages in order.
 
     A viewer that does not keep up loses nothing: beyond the limit only the last message of each kind is kept, and in
-    place of log lines it hears how many there are ("more"), to read those it shows by range.
+    place of log lines it hears how many there are ("more"), to read those it shows by range. One that is `deaf` to
+    kinds of messages ("log", "partial") hears the others only.
     """
 
-    def __init__(self, more: Callable[[Message], str]) -> None:
+    def __init__(self, more: Callable[[Message], str], *, deaf: Collection[str] = ()) -> None:
         self.is_over = False
+        self._deaf = deaf
         self._more = more
         self._queue: deque[Message] = deque()
         self._chars = 0
@@ -29,6 +31,8 @@ class Viewer:
 
     def offer(self, message: Message) -> None:
         """Add a message."""
+        if message.key[0] in self._deaf:
+            return
         if self._late or len(self._queue) >= MAX_MESSAGES or self._chars >= MAX_CHARS:
             self._late[message.key] = message
         else:
@@ -41,7 +45,7 @@ class Viewer:
         self._queue.clear()
         self._late.clear()
         self._chars = 0
-        self._queue.extend(messages)
+        self._queue.extend(message for message in messages if message.key[0] not in self._deaf)
         self._news.set()
 
     def close(self) -> None:

@@ -116,6 +116,12 @@ def build_duration(build: Build) -> float | None:
 
 
 @register.filter
+def percent(share: float | None) -> str:
+    """`62 %` of a share from 0 to 1."""
+    return "–" if share is None else f"{share * 100:.0f} %"
+
+
+@register.filter
 def size(size_bytes: int | None) -> str:
     """`84.2 MB`."""
     return format_size(size_bytes)

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from builds.models import Build, Step
 from builds.views.build_steps import chosen_step
 from builds.views.logs import newest_lines
+from builds.views.tab_timeline import context as timeline_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ def _log(asked: Asked) -> dict[str, Any]:
 
 TABS = (
     Tab("log", "Log", "builds/_log_tab.html", _log, styles=("css/steps.css", "css/log.css")),
+    Tab(
+        "timeline",
+        "Timeline",
+        "builds/_timeline_tab.html",
+        timeline_context,
+        styles=("css/timeline.css",),
+        scripts=("js/timeline.js",),
+    ),
     Tab(
         "inputs",
         "Inputs",

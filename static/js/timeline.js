@@ -1,0 +1,76 @@
+// The timeline of a running build: bars grow with the clock, news fetches the picture anew, bytes come as they move.
+
+import { BuildParts } from "./build-parts.js";
+import { LogSocket } from "./log-socket.js";
+
+const GROW_MS = 250;
+const GROW_CALMLY_MS = 1000;
+
+class LiveTimeline {
+  constructor(root) {
+    this.moved = new Map();
+    this.parts = new BuildParts(root.dataset.timelineUrl, () => this.#swapped());
+    this.#swapped();
+    this.socket = new LogSocket(root.dataset.socket, {
+      onMessage: (message) => this.#take(message),
+      onState: (state) => this.parts.poll(state === "lost" || state === "refused"),
+    });
+    this.socket.open();
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.growing = setInterval(() => this.#grow(), isCalm ? GROW_CALMLY_MS : GROW_MS);
+  }
+
+  #take({ type, step, text }) {
+    if (type === "progress") this.#move(step, text);
+    else if (type === "snapshot" || type === "step" || type === "state" || type === "end") this.parts.ask();
+  }
+
+  // The newest word of a transfer; the rows of the database have it when the step ends.
+  #move(step, text) {
+    this.moved.set(String(step), text);
+    this.#write(String(step), text);
+  }
+
+  #write(step, text) {
+    const note = document.querySelector(`[data-moved="${CSS.escape(step)}"]`);
+    if (note?.closest(".is-running") && note.textContent !== text) note.textContent = text;
+  }
+
+  #swapped() {
+    const root = document.getElementById("timeline");
+    this.span = Number(root.dataset.span);
+    this.elapsed = Number(root.dataset.elapsed);
+    this.readAt = performance.now();
+    for (const [step, text] of this.moved) this.#write(step, text);
+    if ("live" in root.dataset || !this.growing) return;
+    clearInterval(this.growing);
+    this.parts.poll(false);
+  }
+
+  #grow() {
+    const now = this.elapsed + (performance.now() - this.readAt) / 1000;
+    let isFull = false;
+    for (const bar of document.querySelectorAll("#timeline [data-grows]")) {
+      const begin = Number(bar.dataset.grows);
+      const left = Math.min((begin / this.span) * 100, 99.7);
+      const width = Math.min(((now - begin) / this.span) * 100, 100 - left);
+      bar.style.width = `${Math.max(width, 0.3).toFixed(3)}%`;
+      isFull ||= now >= this.span;
+    }
+    // The right end is reached: a new picture has room again.
+    if (isFull) this.parts.ask();
+  }
+}
+
+const root = document.getElementById("timeline");
+if (root && "live" in root.dataset) new LiveTimeline(root);
+else if (root && document.getElementById("build-header")?.dataset.active !== undefined) {
+  // It waits for a worker: look now and then, and be alive from the first step on.
+  const parts = new BuildParts(root.dataset.timelineUrl, () => {
+    const found = document.getElementById("timeline");
+    if (!("live" in found.dataset)) return;
+    parts.poll(false);
+    new LiveTimeline(found);
+  });
+  parts.poll(true);
+}
