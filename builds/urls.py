@@ -13,6 +13,7 @@ from builds.views import (
     family,
     first_run,
     home,
+    log_search,
     logs,
     pauses,
     pausing,
@@ -97,6 +98,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{B}/fragment", builds.fragment, name="build-fragment"),
     path(f"{B}/timeline", tab_timeline.fragment, name="build-timeline"),
     path(f"{B}/log", logs.log, name="build-log"),
+    path(f"{B}/log/search", log_search.search, name="build-log-search"),
+    path(f"{B}/log/error", log_search.error, name="build-log-error"),
     path(f"{B}/lines", logs.lines, name="build-lines"),
 ]
 

@@ -67,7 +67,13 @@ def _with_live_counts(build: Build, shown: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-@router.get("/builds/{int:build_id}/log", response={200: LinesOut}, url_name="build-log-api", summary="Read the log")
+@router.get(
+    "/builds/{int:build_id}/log",
+    response={200: LinesOut},
+    exclude_unset=True,
+    url_name="build-log-api",
+    summary="Read the log",
+)
 def log(
     request: HttpRequest,
     build_id: int,
@@ -75,8 +81,12 @@ def log(
     from_: int | None = Query(None, alias="from"),  # type: ignore[type-arg]
     lines: int | None = None,
     attempt: int | None = None,
+    times: bool = False,
 ) -> Any:
-    """The raw bytes of every step in order; of one with `step`; and with `from` and `lines` a range of its lines."""
+    """The raw bytes of every step in order; of one with `step`; and with `from` and `lines` a range of its lines.
+
+    With `times` a range says when its lines began.
+    """
     build = find_build(request, build_id)
     chosen = build.attempt if attempt is None else attempt
     if attempt is not None and not 1 <= attempt <= build.attempt:
@@ -87,7 +97,8 @@ def log(
     if step is None:
         raise Refused("Name a step to read lines of: ?step=2&from=0&lines=500.")
     found = reader.lines(step, from_ or 0, max(1, min(lines or MOST_LINES, MOST_LINES)))
-    return {"first_line": found.first_line, "lines": found.lines, "total": found.total}
+    answer = {"first_line": found.first_line, "lines": found.lines, "total": found.total}
+    return {**answer, "times": found.times} if times else answer
 
 
 def _raw(request: HttpRequest, reader: Any, step: int | None) -> HttpResponseBase:

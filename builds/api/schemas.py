@@ -227,3 +227,6 @@ class LinesOut(Schema):
     first_line: int
     lines: list[str]
     total: int
+    times: list[tuple[int, int]] = Field(
+        [], description="With `times`: [line, milliseconds since 1970], for that line and those up to the next."
+    )

@@ -9,8 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from builds.models import Build, Step
-from builds.views.build_steps import chosen_step
-from builds.views.logs import newest_lines
+from builds.views.tab_log import context as log_context
 from builds.views.tab_timeline import context as timeline_context
 
 
@@ -46,15 +45,8 @@ class Tab:
     scripts: tuple[str, ...] = ()
 
 
-def _log(asked: Asked) -> dict[str, Any]:
-    chosen = chosen_step(asked.build, asked.steps, asked.request.GET.get("step", ""))
-    if chosen is None:
-        return {}
-    return {"chosen": chosen, "newest_lines": newest_lines(asked.build, asked.attempt, chosen)}
-
-
 TABS = (
-    Tab("log", "Log", "builds/_log_tab.html", _log, styles=("css/steps.css", "css/log.css")),
+    Tab("log", "Log", "builds/_log_tab.html", log_context, styles=("css/steps.css", "css/log.css")),
     Tab(
         "timeline",
         "Timeline",

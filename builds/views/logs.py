@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.safestring import SafeString, mark_safe
@@ -16,6 +19,7 @@ from builds.views.build_lookup import attempt_asked, find_build, log_of, number_
 MOST_LINES = 2000
 ANSWER_BYTES = 1024 * 1024
 STATIC_LINES = 200
+_LINES_ASKED = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12}))?")
 
 
 @require_safe
@@ -37,7 +41,10 @@ def log(request: HttpRequest, namespace: str, name: str, number: int) -> HttpRes
 
 @require_safe
 def lines(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
-    """`?attempt=&step=&from=&lines=` → `{first_line, lines, total}`; lines count from 0, over-long ones are cut."""
+    """`?attempt=&step=&from=&lines=` → `{first_line, lines, total, times}`; lines from 0, over-long ones are cut.
+
+    `times` are `[line, milliseconds since 1970]`: that line and those behind it began then, up to the next of them.
+    """
     build = find_build(request, namespace, name, number)
     attempt = attempt_asked(request, build)
     step, first, count = (number_asked(request, field) for field in ("step", "from", "lines"))
@@ -48,7 +55,7 @@ def lines(request: HttpRequest, namespace: str, name: str, number: int) -> HttpR
     except StoreUnavailable:
         return JsonResponse({"detail": "The log cannot be read just now; ask again in a moment."}, status=503)
     shown = [shorten_line(line) for line in found.lines]
-    answer = JsonResponse({"first_line": found.first_line, "lines": shown, "total": found.total})
+    answer = JsonResponse({"first_line": found.first_line, "lines": shown, "total": found.total, "times": found.times})
     answer["Cache-Control"] = "private, no-store"
     return answer
 
@@ -64,12 +71,50 @@ def count_lines(build: Build, attempt: int, steps: Iterable[Step]) -> None:
             step.lines = max(step.lines, totals[step.index].lines)
 
 
-def newest_lines(build: Build, attempt: int, step: Step) -> list[tuple[int, SafeString]]:
-    """The last 200 lines of a step as (line number from 1, safe HTML), for a page without scripts."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A part of a step's log as a page without scripts shows it: (line number from 1, safe HTML), and what is around.
+
+    `marked` are the lines that the address names, from 1, both included; `earlier` and `later` are lines to go to.
+    """
+
+    rows: list[tuple[int, SafeString]] = field(default_factory=list)
+    total: int = 0
+    marked: tuple[int, int] | None = None
+    silent_s: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.rows) == self.total
+
+    @property
+    def earlier(self) -> int | None:
+        return max(1, self.rows[0][0] - STATIC_LINES // 2) if self.rows and self.rows[0][0] > 1 else None
+
+    @property
+    def later(self) -> int | None:
+        last = self.rows[-1][0] if self.rows else self.total
+        return min(self.total, last + STATIC_LINES // 2) if last < self.total else None
+
+
+def shown_lines(build: Build, attempt: int, step: Step, asked: str = "") -> Shown:
+    """200 lines of a step: its last ones, or those around the line (`120`) or range (`120-140`) that is asked for."""
+    marked = _marked(asked)
+    first = -STATIC_LINES if marked is None else max(0, marked[0] - STATIC_LINES // 2)
     try:
-        found = log_of(build, attempt).tail(step.index, STATIC_LINES, ANSWER_BYTES)
+        found = log_of(build, attempt).lines(step.index, first, STATIC_LINES, ANSWER_BYTES)
     except StoreUnavailable:
-        return []
+        return Shown()
     drawn = html_lines([shorten_line(line) for line in found.lines])
     # html_lines escapes every character that a build printed.
-    return [(number, mark_safe(html)) for number, html in enumerate(drawn, found.first_line + 1)]  # noqa: S308
+    rows = [(number, mark_safe(html)) for number, html in enumerate(drawn, found.first_line + 1)]  # noqa: S308
+    silent = time.time() - found.times[-1][1] / 1000 if found.times and marked is None else None
+    return Shown(rows, found.total, marked, silent)
+
+
+def _marked(asked: str) -> tuple[int, int] | None:
+    found = _LINES_ASKED.fullmatch(asked)
+    if found is None:
+        return None
+    ends = sorted(max(1, int(end)) for end in (found[1], found[2] or found[1]))
+    return ends[0], ends[1]
