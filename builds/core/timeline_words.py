@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from builds.core.failure_evidence import code
 from builds.core.timeline import Row, Timeline, Work
 from lib.humanize import format_duration, format_size, plural
@@ -17,6 +19,9 @@ WORK_LABELS: dict[Work, str] = {
 """Classes of work as Docker Desktop names them, and our own."""
 _WORTH_TELLING = 0.02
 _MOST_PARTS = 3
+_SHORTEST_S = 0.05
+# "exporting manifest sha256:…", "pushing manifest for registry/name@…", "naming to …": the verb and its noun.
+_WHAT = re.compile(r" (?:for|to|sha256:)")
 
 
 def path_sentence(timeline: Timeline, *, is_failed: bool = False) -> str:
@@ -63,10 +68,11 @@ def bytes_words(row: Row) -> str:
 
 def parts_words(row: Row) -> str:
     """What an export spent its time on: "exporting layers 0.1 s, pushing layers 3.1 s"."""
-    parts = [part for part in row.step.transfers if part.seconds > row.seconds * _WORTH_TELLING]
+    least = max(row.seconds * _WORTH_TELLING, _SHORTEST_S)
+    parts = [part for part in row.step.transfers if part.seconds >= least]
     longest = sorted(parts, key=lambda part: -part.seconds)[:_MOST_PARTS]
     told = sorted(longest, key=lambda part: part.begin or 0.0)
-    return ", ".join(f"{part.id.partition(' sha256:')[0]} {format_duration(part.seconds)}" for part in told)
+    return ", ".join(f"{_WHAT.split(part.id)[0]} {format_duration(part.seconds)}" for part in told)
 
 
 def shown_name(row: Row) -> str:
