@@ -61,6 +61,11 @@ class Env:
     test_memory_bytes: int
     test_pids: int
     test_timeout_s: int
+    debug_hours: int
+    shells: int
+    shell_minutes: int
+    shell_idle_minutes: int
+    shell_memory_bytes: int
 
     @property
     def celery_broker_url(self) -> str:
@@ -124,6 +129,11 @@ def read_env(environ: Mapping[str, str]) -> Env:
         test_memory_bytes=read.number("IMAGEYARD_TEST_MEMORY_MB", 1024, low=16, high=1024 * 1024) * 1024**2,
         test_pids=read.number("IMAGEYARD_TEST_PIDS", 512, low=16, high=1_000_000),
         test_timeout_s=read.number("IMAGEYARD_TEST_TIMEOUT_S", 900, low=5, high=7 * 86400),
+        debug_hours=read.number("IMAGEYARD_DEBUG_HOURS", 24, low=1, high=24 * 30),
+        shells=read.number("IMAGEYARD_SHELLS", 2, low=0, high=64),
+        shell_minutes=read.number("IMAGEYARD_SHELL_MINUTES", 30, low=1, high=24 * 60),
+        shell_idle_minutes=read.number("IMAGEYARD_SHELL_IDLE_MINUTES", 10, low=1, high=24 * 60),
+        shell_memory_bytes=read.number("IMAGEYARD_SHELL_MEMORY_MB", 2048, low=16, high=1024 * 1024) * 1024**2,
     )
 
 

@@ -43,6 +43,11 @@ MIN_FREE_BYTES = ENV.min_free_bytes
 TEST_MEMORY_BYTES = ENV.test_memory_bytes
 TEST_PIDS = ENV.test_pids
 TEST_TIMEOUT_S = ENV.test_timeout_s
+DEBUG_HOURS = ENV.debug_hours
+SHELLS = ENV.shells
+SHELL_MINUTES = ENV.shell_minutes
+SHELL_IDLE_MINUTES = ENV.shell_idle_minutes
+SHELL_MEMORY_BYTES = ENV.shell_memory_bytes
 MAX_ATTEMPTS = 3
 TRIGGER_CALLS_PER_MINUTE = 10
 CATCH_UP_EVERY_S = 3600
@@ -166,6 +171,9 @@ _VENDOR = {
     "vendor/tabler/icons": "@tabler/icons/icons",
     "vendor/htmx": "htmx.org/dist",
     "vendor/ansi_up": "ansi_up",
+    "vendor/xterm": "@xterm/xterm/lib",
+    "vendor/xterm/css": "@xterm/xterm/css",
+    "vendor/xterm-fit": "@xterm/addon-fit/lib",
 }
 STATICFILES_DIRS: list[Any] = [BASE_DIR / "static"]
 STATICFILES_DIRS += [
