@@ -15,7 +15,7 @@ from builds.core.rules import RuleSpec
 from builds.core.rulesfile_write import write_rules_file
 from builds.core.states import State
 from builds.models import Build, Source, Step
-from builds.waits import queue
+from builds.waits import QueueEntry, queue
 
 
 def rules_of(source: Source) -> list[RuleSpec]:
@@ -38,11 +38,13 @@ def sentence_of(build: Build) -> str:
     return sentences_of([build])[build.pk]
 
 
-def sentences_of(builds: Iterable[Build]) -> dict[int, str]:
-    """`sentence_of` for many builds with a constant number of queries."""
+def sentences_of(builds: Iterable[Build], entries: Sequence[QueueEntry] | None = None) -> dict[int, str]:
+    """`sentence_of` for many builds with a constant number of queries; `entries` is the queue where it is at hand."""
     builds = list(builds)
-    queued = [build for build in builds if build.state == State.QUEUED]
-    waits = {entry.build_id: entry.sentence for entry in queue()} if queued else {}
+    queued = {build.pk for build in builds if build.state == State.QUEUED}
+    if queued and entries is None:
+        entries = queue()
+    waits = {entry.build_id: entry.sentence for entry in entries or () if entry.build_id in queued}
     return {build.pk: waits.get(build.pk) or _told(build) for build in builds}
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import User
 from builds.actions.runs import record_event
+from builds.actions.turns import note_turn
 from builds.core.states import State
 from builds.models import Build, BuildRule
 from lib.humanize import plural
@@ -32,9 +33,11 @@ def note_end(build_id: int, attempt: int, state: State, *, is_platform: bool = F
     """
     if state not in (State.SUCCEEDED, State.FAILED):
         return
-    build = Build.objects.filter(pk=build_id).values("rule_id", "cause", "untrusted", "ref_type").first()
+    names = ("repository_id", "rule_id", "ref_type", "ref", "number", "turn", "cause", "untrusted")
+    build = Build.objects.filter(pk=build_id).values(*names).first()
     if build is None or build["rule_id"] is None or build["untrusted"]:
         return
+    note_turn(build_id, build, state)
     rules = BuildRule.objects.filter(pk=build["rule_id"])
     if state is State.SUCCEEDED:
         if rules.exclude(paused_at=None).update(**AWAKE):

@@ -22,6 +22,9 @@ from builds.reading import sentences_of
 from builds.views.attention import notices_for
 from builds.views.lookup import person
 from builds.views.running import running_builds
+from builds.views.turned import turned_since_yesterday
+from builds.views.waiting_now import waiting_now
+from builds.waits import QueueEntry, queue
 from registry.models import Repository
 
 PAGE = 20
@@ -63,21 +66,27 @@ def home(request: HttpRequest) -> HttpResponse:
     """The page, or with `?part=now` or `?part=table` one piece of it."""
     part = request.GET.get("part", "")
     context: dict[str, Any] = {}
+    entries = queue()
     if part in ("", "now"):
-        context |= {"running": running_builds(request.user), "notices": notices_for(request.user)}
+        context |= {
+            "running": running_builds(request.user),
+            "notices": notices_for(request.user),
+            "waiting": waiting_now(request.user, entries),
+            "turned": turned_since_yesterday(request.user),
+        }
     if part in ("", "table"):
-        context |= _table(request)
+        context |= _table(request, entries)
     templates = {"now": "builds/_home_now.html", "table": "builds/_home_table.html"}
     return render(request, templates.get(part, "builds/home.html"), context)
 
 
-def _table(request: HttpRequest) -> dict[str, Any]:
+def _table(request: HttpRequest, entries: Sequence[QueueEntry]) -> dict[str, Any]:
     search = request.GET.get("q", "").strip()
     found = Repository.objects.visible_to(request.user).select_related("namespace", "registry")
     page = Paginator(_matching(found, search), PAGE).get_page(request.GET.get("page"))
     mine = set(Namespace.objects.with_role(request.user, Role.WRITE).values_list("pk", flat=True))
     can_make = bool(mine) or person(request).is_superuser
-    return {"page": page, "rows": _rows(page, mine), "search": search, "can_make": can_make}
+    return {"page": page, "rows": _rows(page, mine, entries), "search": search, "can_make": can_make}
 
 
 def _matching(rows: Any, search: str) -> Any:
@@ -87,7 +96,7 @@ def _matching(rows: Any, search: str) -> Any:
     return rows.filter(Q(name__icontains=search) | Q(namespace__name__icontains=search)) if search else rows
 
 
-def _rows(page: Page[Repository], writable: set[int]) -> list[Row]:
+def _rows(page: Page[Repository], writable: set[int], entries: Sequence[QueueEntry]) -> list[Row]:
     repositories = {repository.pk: repository for repository in page.object_list}
     recent = _recent(list(repositories))
     newest = [past[-1].pk for past in recent.values()]
@@ -95,7 +104,7 @@ def _rows(page: Page[Repository], writable: set[int]) -> list[Row]:
     for found in Build.objects.filter(pk__in=newest).select_related("superseded_by"):
         found.repository = repositories[found.repository_id]
         last[found.repository_id] = found
-    sentences = sentences_of(last.values())
+    sentences = sentences_of(last.values(), entries)
     rows = []
     for pk, repository in repositories.items():
         build = last.get(pk)

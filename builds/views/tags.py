@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from builds.models import Build
 from builds.views.lookup import find_repository
+from builds.views.sizes import size_trends
 from registry.models import Repository, Tag, TagMove
 
 PAGE = 50
@@ -55,6 +56,7 @@ def tag(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespon
         "tag": found,
         "name": tag,
         "page": page,
+        "trend": size_trends(repository, [tag])[tag],
         "rows": [(move, makers.get(move.build_number or 0)) for move in page.object_list],
     }
     return render(request, "builds/repository_tag.html", context)
