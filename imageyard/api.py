@@ -22,6 +22,7 @@ from builds.api import (
     builds,
     cache,
     catchup,
+    failure,
     logs,
     pausing,
     pull_requests,
@@ -86,6 +87,7 @@ api.add_router("", repositories.router)
 api.add_router("", builds.router)
 api.add_router("", logs.router)
 api.add_router("", cache.router)
+api.add_router("", failure.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)

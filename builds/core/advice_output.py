@@ -214,6 +214,10 @@ _ROWS: tuple[tuple[str, str], ...] = (
     (r"could not read Username for", "The step fetches a private repository: mount a token as a build secret."),
     # --- tests and the rest -------------------------------------------------------------------------------------------
     (
+        r"^\s*(?:✗|✘|✕|×|not ok \d|--- FAIL: |FAILED \S+::|●.*›)",
+        "A test in this step failed, and this line names it.",
+    ),
+    (
         r"--- FAIL:|^FAILED |\bTests?:? .*\d+ failed|npm (?:error|ERR!) Test failed|AssertionError|^FAIL ",
         "Tests in this step failed: the lines above name them.",
     ),

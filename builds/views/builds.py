@@ -14,13 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Role, User
 from builds.actions import cancel_build, retry_build
-from builds.core.advice import advice_for
 from builds.core.states import State, can_cancel, can_retry
 from builds.models import Build, Step
 from builds.reading import sentence_of, steps_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.build_steps import chosen_step, grouped, step_rows
 from builds.views.build_tabs import Asked, tab_links, tab_of
+from builds.views.failure import failure_of
 from builds.views.logs import count_lines
 from builds.views.lookup import access_to, person
 from lib.refusal import Refused
@@ -51,7 +51,6 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         count_lines(found, attempt, steps)
     rows = step_rows(steps, timezone.now())
     may_write = access_to(request, found.repository).can_write
-    failed = found.state == State.FAILED
     address = [*found.repository.path.split("/"), found.number]
     is_newest = attempt == found.attempt
     return {
@@ -64,14 +63,14 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "is_newest": is_newest,
         "sentence": sentence_of(found),
         "waited": (timezone.now() - found.queued_at).total_seconds() if found.state == State.QUEUED else None,
-        "advice": advice_for(found.error_kind, found.error_message) if failed else None,
+        "failure": failure_of(found, attempt, steps),
+        "failing": chosen_step(found, steps) if found.state == State.FAILED and is_newest else None,
         "steps": steps,
         "groups": grouped(rows),
         "now_step": _now(steps, found.steps_total) if not found.is_final else None,
         "tags": _tags(found),
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
-        "failing": chosen_step(found, steps) if failed and is_newest else None,
     }
 
 

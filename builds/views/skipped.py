@@ -58,7 +58,7 @@ def _pushes_of(
     before: str,
     has_older: bool,
 ) -> list[SkippedPush]:
-    if request.GET.get("state", "") not in ("", STATE):
+    if request.GET.get("state", "") not in ("", STATE) or request.GET.get("failure"):
         return []
     rows = SkippedPush.objects.filter(source__repository=repository).select_related("source")
     if ref := request.GET.get("ref", "").replace("\0", "").strip():
