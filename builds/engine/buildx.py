@@ -38,7 +38,8 @@ class BuildRequest:
     `secrets` and `ssh` are values by the id that the Dockerfile mounts. `cache_scope` keeps the cache mounts of its
     builds apart from those of others, and with `isolated` also the results of their steps: whatever a build of that
     scope computes is reused within the scope alone. Without `push` the image is built and kept nowhere, or with `load`
-    in the Docker Engine at `docker_host`, for a test there.
+    in the Docker Engine at `docker_host`, for a test there. `own_dockerfile` is read in place of the one in the tree;
+    without `attested` the image says nothing of how it was made.
     """
 
     tree: Path
@@ -61,6 +62,8 @@ class BuildRequest:
     isolated: bool = False
     push: bool = True
     load: bool = False
+    own_dockerfile: Path | None = None
+    attested: bool = True
 
     def with_cache(self) -> BuildRequest:
         """The same build from what is in the cache, for pushing once more."""
@@ -84,7 +87,7 @@ def build(
     any other failure is a `returncode` that is not 0. When this returns no process of it is left.
     """
     context = find_context(request.tree, request.context)
-    dockerfile = find_dockerfile(request.tree, request.dockerfile)
+    dockerfile = request.own_dockerfile or find_dockerfile(request.tree, request.dockerfile)
     request.work_dir.mkdir(parents=True, exist_ok=True)
     metadata = request.work_dir / "metadata.json"
     metadata.unlink(missing_ok=True)
@@ -112,7 +115,7 @@ def build_arguments(
     `private` are the options that name secrets by their files.
     """
     # An engine's own store may have no room for attestations.
-    provenance = "false" if request.load else "mode=max"
+    provenance = "mode=max" if request.attested and not request.load else "false"
     arguments = ["build", "--progress=rawjson", f"--provenance={provenance}", f"--metadata-file={metadata}"]
     if request.builder:
         arguments.append(f"--builder={request.builder}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -16,7 +17,7 @@ from builds.engine.buildx import BuildRequest, RegistryAuth
 from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
 from builds.engine.kernel import KernelWatch
-from builds.models import Step
+from builds.models import Build, Step
 from builds.pipeline.failures import LAST_WORDS
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
@@ -108,13 +109,19 @@ def _masked(job: Job, error: BuildError) -> BuildError:
 
 def request_of(job: Job, checkout: Checkout) -> BuildRequest:
     """What buildx is asked for; what goes into it is written down for the build's page."""
-    build = job.build
-    plan: dict[str, Any] = build.plan
-    place, given = place_of(build), variables_of(build)
+    given = variables_of(job.build)
     _write_given(job, given)
+    cache = job.build.plan["cache"] or _was_built(job)
+    return request_for(job.build, given, job.work_dir, checkout.commit, cache=cache)
+
+
+def request_for(build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool) -> BuildRequest:
+    """The same for any build whose commit is in `work_dir`/tree. Writes nothing."""
+    plan: dict[str, Any] = build.plan
+    place = place_of(build)
     return BuildRequest(
-        tree=job.work_dir / "tree",
-        work_dir=job.work_dir / "buildx",
+        tree=work_dir / "tree",
+        work_dir=work_dir / "buildx",
         context=plan["context"],
         dockerfile=plan["dockerfile"],
         target=plan["target"],
@@ -122,9 +129,9 @@ def request_of(job: Job, checkout: Checkout) -> BuildRequest:
         build_args=given.args,
         secrets=given.secrets,
         ssh=given.ssh,
-        cache=plan["cache"] or _was_built(job),
+        cache=cache,
         image=f"{build.repository.image}:{build.build_tag}",
-        labels=_labels(job, checkout),
+        labels=_labels(build, commit),
         builder=place.builder,
         docker_host=place.docker_host,
         cache_scope=place.cache_scope,
@@ -171,12 +178,11 @@ def _was_built(job: Job) -> bool:
     return earlier.filter(name__startswith="exporting to image").exists()
 
 
-def _labels(job: Job, checkout: Checkout) -> dict[str, str]:
+def _labels(build: Build, commit: str) -> dict[str, str]:
     """What the image says of itself (OCI image-spec, annotations.md)."""
-    build = job.build
     assert build.source is not None
     return {
-        "org.opencontainers.image.revision": checkout.commit,
+        "org.opencontainers.image.revision": commit,
         "org.opencontainers.image.source": build.source.clone_url,
         "org.opencontainers.image.version": build.ref,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from builds.core.moves import Relation
 from builds.core.pull_requests import git_ref, read_pull_request
 from builds.engine import git
 from builds.engine.git import Checkout, Remote
+from builds.engine.stopflag import StopFlag
 from builds.models import Build, Source
 from builds.pipeline.job import Job
 
@@ -64,28 +66,33 @@ def check_out(job: Job) -> Checkout:
     if number := build.pull_request.get("number"):
         what = f"pull request #{number} into {build.ref}"
     with job.logbook.own_step(f"Check out {what}") as say:
-        checkout = git.checkout(
-            remote_of(source),
-            ref_type=build.ref_type,  # type: ignore[arg-type]  # choices are exactly RefType
-            ref=build.ref,
-            commit=build.commit or None,
-            mirror=mirror_for(build),
-            tree=job.work_dir / "tree",
-            submodules=source.submodules,
-            keep_git_dir=source.keeps_git_dir,
-            # Pointers and addresses are what a stranger wrote; the credential could fetch another repository's content.
-            lfs=source.lfs and not build.untrusted,
-            git_ref=ref_of_pull_request(build),
-            trusted=not build.untrusted,
-            keep_free_bytes=settings.MIN_FREE_BYTES,
-            log=say,
-            stop=job.stop,
-            timeout_s=CHECKOUT_TIMEOUT_S,  # the build's own time is the watcher's business
-        )
+        checkout = fetch_tree(build, source, job.work_dir / "tree", log=say, stop=job.stop)
         for warning in checkout.warnings:
             say(f"{warning}\n".encode())
     _write_down(job, checkout)
     return checkout
+
+
+def fetch_tree(build: Build, source: Source, tree: Path, *, log: Callable[[bytes], None], stop: StopFlag) -> Checkout:
+    """The work tree of the build's commit in `tree`. Raises BuildError with Git's reason in words, and Stopped."""
+    return git.checkout(
+        remote_of(source),
+        ref_type=build.ref_type,  # type: ignore[arg-type]  # choices are exactly RefType
+        ref=build.ref,
+        commit=build.commit or None,
+        mirror=mirror_for(build),
+        tree=tree,
+        submodules=source.submodules,
+        keep_git_dir=source.keeps_git_dir,
+        # Pointers and addresses are what a stranger wrote; the credential could fetch another repository's content.
+        lfs=source.lfs and not build.untrusted,
+        git_ref=ref_of_pull_request(build),
+        trusted=not build.untrusted,
+        keep_free_bytes=settings.MIN_FREE_BYTES,
+        log=log,
+        stop=stop,
+        timeout_s=CHECKOUT_TIMEOUT_S,  # the build's own time is the watcher's business
+    )
 
 
 def _write_down(job: Job, checkout: Checkout) -> None:
