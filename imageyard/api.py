@@ -31,6 +31,7 @@ from builds.api import (
     rules_exchange,
     rules_source,
     testing,
+    timeline,
     variables,
 )
 from builds.api.shapes import verdict_out
@@ -86,6 +87,7 @@ api = NinjaAPI(
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
 api.add_router("", logs.router)
+api.add_router("", timeline.router)
 api.add_router("", cache.router)
 api.add_router("", failure.router)
 api.add_router("", variables.router)

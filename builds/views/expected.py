@@ -81,7 +81,9 @@ def _history(builds: Sequence[Build]) -> dict[int, tuple[int, list[float]]]:
 
 
 def _seconds_by_name(keys: Iterable[int]) -> dict[int, dict[str, float]]:
-    rows = Step.objects.filter(build__in=list(keys), attempt=F("build__attempt"), duration_s__gt=0).order_by()
+    rows = Step.objects.filter(
+        build__in=list(keys), attempt=F("build__attempt"), duration_s__gt=0, internal=False
+    ).order_by()
     found: dict[int, dict[str, float]] = defaultdict(dict)
     for key, name, seconds in rows.values_list("build_id", "name", "duration_s"):
         found[key][name] = found[key].get(name, 0.0) + (seconds or 0.0)
@@ -90,6 +92,6 @@ def _seconds_by_name(keys: Iterable[int]) -> dict[int, dict[str, float]]:
 
 def _so_far(steps: Sequence[Step], now: datetime) -> Iterable[tuple[str, bool, float]]:
     for step in steps:
-        if step.started_at is not None:
+        if step.started_at is not None and not step.internal:
             is_over = step.state != Step.State.RUNNING
             yield step.name, is_over, (now - step.started_at).total_seconds()
