@@ -93,10 +93,12 @@ class _Line:
         for position, (row, eta_s) in enumerate(zip(rows, self._starts(rows), strict=True)):
             repository_id = row["repository_id"]
             own = numbers.get(repository_id) if row["repository_running"] >= row["allowed"] else None
+            is_held_up = row["repository_running"] + before[repository_id] >= row["allowed"]
             pause_s = self._pause_s(row)
             waiting = Waiting(
-                ahead=max(position - self.free, before[repository_id] if own else 0, 0),
+                ahead=max(position - self.free, before[repository_id] if is_held_up else 0, 0),
                 same_repository_running=own,
+                same_repository_waits=is_held_up and before[repository_id] > 0,
                 retry_in_s=pause_s if pause_s > 0 else None,
                 attempt=row["platform_failures"] + 1,
                 eta_s=eta_s,

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, Namespace, Role, User
 from accounts.tokens import create_token
+from builds.actions.pausing import note_end
 from builds.actions.request import next_number
 from builds.core.rules import describe_rule
+from builds.core.states import State
 from builds.models import Build, BuildRule, Source, Step, Worker
 from registry.models import Repository, Tag, TagMove
 from tests.factories import make_member, make_repository
@@ -87,9 +89,22 @@ def _members(admin: User) -> None:
 
 def _workers() -> None:
     now = timezone.now()
-    common = {"slots": 2, "builder": "docker 28.5.2, BuildKit 0.25", "seen_at": now + timedelta(minutes=30)}
-    Worker.objects.create(name="worker@builder-1", host="builder-1", disk_free_bytes=182_000_000_000, **common)
-    Worker.objects.create(name="worker@builder-2", host="builder-2", disk_free_bytes=410_000_000, **common)
+    common = {
+        "slots": 2,
+        "builder": "docker 28.5.2, BuildKit 0.25",
+        "started_at": now - timedelta(hours=31),
+        "seen_at": now + timedelta(minutes=30),
+        "disk_total_bytes": 500_000_000_000,
+        "memory_total_bytes": 16_000_000_000,
+        "cpus": 4,
+    }
+    one = {"disk_free_bytes": 182_000_000_000, "memory_free_bytes": 6_100_000_000, "load": 2.41}
+    two = {"disk_free_bytes": 410_000_000, "memory_free_bytes": 900_000_000, "load": 5.2}
+    Worker.objects.create(name="worker@builder-1", host="builder-1", **common, **one)
+    Worker.objects.create(name="worker@builder-2", host="builder-2", **common, **two)
+    gone = common | {"seen_at": now - timedelta(hours=2), "stopped_at": now - timedelta(hours=2)}
+    drained = {"draining_since": now - timedelta(hours=2), "drain_asked_at": now - timedelta(hours=3)}
+    Worker.objects.create(name="worker@builder-3", host="builder-3", drain_asked_by="admin", **gone, **drained)
 
 
 def _repository(path: str, *, linked: bool = True, **fields: Any) -> Repository:
@@ -142,7 +157,11 @@ def _ended(rule: BuildRule, ref: str, state: str, at: Any, **fields: Any) -> Bui
             "error_step": "RUN npm ci",
             "error_line": 9,
         }
-    build = _build(rule, ref, state, queued_at=at, started_at=at, finished_at=at + timedelta(seconds=seconds), **fields)
+    waited = timedelta(seconds=_random.choice([1, 2, 2, 3, 14, 48]))
+    end = at + timedelta(seconds=seconds)
+    build = _build(rule, ref, state, queued_at=at - waited, started_at=at, finished_at=end, **fields)
+    note_end(build.pk, 1, State(state))
+    build.refresh_from_db()
     if state == "succeeded":
         _put_tags(build, ["latest", "main"] if ref == "main" else [ref[1:], "1.2"])
     _tested(build)
@@ -189,7 +208,8 @@ def _build(rule: BuildRule, ref: str, state: str, **fields: Any) -> Build:
 
 
 def _put_tags(build: Build, names: list[str]) -> None:
-    digest, size = f"sha256:{_random.randbytes(32).hex()}", 84_200_000 + _random.randrange(9_000_000)
+    digest = f"sha256:{_random.randbytes(32).hex()}"
+    size = 78_200_000 + 260_000 * build.number + _random.randrange(3_000_000)
     names = [build.build_tag, *names]
     for name in names:
         old = Tag.objects.filter(repository=build.repository, name=name).first()

@@ -12,8 +12,8 @@ from builds.core.states import FINAL, State
 COLUMNS, PITCH, WIDTH = 30, 20, 14
 TALL, DEEP = 80.0, 28.0
 LEAST = 2.0
-# A build that took more than so many times the usual flattens the others: its bar is cut, and says so.
-CUT = 4.0
+# One build that took far longer than nearly all others flattens them: its bar is cut, and says so.
+NEARLY_ALL, CUT = 0.9, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ def picture(builds: Sequence[Past]) -> Picture:
 def _scale(spans: Sequence[float]) -> float:
     if not spans:
         return 1.0
-    return max(min(max(spans), CUT * median(spans) or max(spans)), 1.0)
+    nearly_all = sorted(spans)[int(NEARLY_ALL * (len(spans) - 1))]
+    return max(min(max(spans), CUT * nearly_all or max(spans)), 1.0)
 
 
 def _length(seconds: float, most: float, whole: float, *, least: float) -> tuple[float, bool]:

@@ -54,6 +54,8 @@ class Trend:
 
 def trend_of(tag: str, sizes: Sequence[Size], *, since: datetime, now: datetime) -> Trend:
     """`sizes` from the oldest on; one that is older than `since` is what the tag pointed to when the time began."""
+    # A tag that is younger than that fills the picture all the same.
+    since = max(since, sizes[0].at) if sizes else since
     kept = _thinned(sizes, since, now)
     values = [size.size_bytes for size in kept]
     least, most = (min(values), max(values)) if values else (0, 0)

@@ -13,14 +13,16 @@ class Waiting:
     """What the queue knows of one waiting build.
 
     `ahead` counts builds that start before it. `same_repository_running` is the number of the build that its
-    repository has running. `workers` are those that take builds, `free_slots` is over all of them. `retry_in_s` is the
-    rest of a pause before another attempt, `attempt` the one that is waited for. `paused` is who paused the queue,
-    since when and why ("Paused by admin since 12:04: disk exchange."), `blocked` why no connected worker takes builds,
-    both as whole sentences. `eta_s` is the guess until it starts, None where there is none.
+    repository has running, `same_repository_waits` that one of its repository stands before it and has to end first.
+    `workers` are those that take builds, `free_slots` is over all of them. `retry_in_s` is the rest of a pause before
+    another attempt, `attempt` the one that is waited for. `paused` is who paused the queue, since when and why ("Paused
+    by admin since 12:04: disk exchange."), `blocked` why no connected worker takes builds, both as whole sentences.
+    `eta_s` is the guess until it starts, None where there is none.
     """
 
     ahead: int = 0
     same_repository_running: int | None = None
+    same_repository_waits: bool = False
     workers: int = 1
     free_slots: int = 0
     retry_in_s: float | None = None
@@ -49,7 +51,8 @@ def _reason(waiting: Waiting) -> str:
     running = waiting.same_repository_running
     if waiting.ahead > 0:
         ahead = "1 build is ahead" if waiting.ahead == 1 else f"{waiting.ahead} builds are ahead"
-        return f"{ahead}; this repository builds one at a time." if running is not None else f"{ahead}."
+        is_held_up = running is not None or waiting.same_repository_waits
+        return f"{ahead}; this repository builds one at a time." if is_held_up else f"{ahead}."
     if running is not None:
         return f"Build #{running} of this repository still runs; it builds one at a time, and this one is next."
     if waiting.free_slots <= 0:

@@ -57,6 +57,7 @@ def _column(column: Column, base: str, high: float) -> str:
     tone, told, x = tone_of(column.build.state), _told(column), column.x
     left = x - (PITCH - WIDTH) / 2
     cut = f'<path class="chart-cut" d="M{x - 1:g} 7 l{WIDTH + 2} -4"/>' if column.is_cut else ""
+    wait_cut = f'<path class="chart-cut" d="M{x - 1:g} {high - 3:g} l{WIDTH + 2} -4"/>' if column.is_wait_cut else ""
     return (
         f'<a class="chart-link" href="{base}/{column.build.number}" aria-label="{told}"><title>{told}</title>'
         f'<rect class="chart-hit" x="{left:g}" y="0" width="{PITCH}" height="{high:g}" rx="2"/>'
@@ -65,7 +66,7 @@ def _column(column: Column, base: str, high: float) -> str:
         f'<path class="chart-mark mark-{tone}" d="{_MARKS[tone]}" transform="translate({x + WIDTH / 2:g}'
         f' {TALL + _GAP / 2:g}) scale({_MARK:g})"/>'
         f'<rect class="chart-wait" x="{x:g}" y="{TALL + _GAP:g}" width="{WIDTH}" height="{column.waited:g}" rx="1.5"/>'
-        "</a>"
+        f"{wait_cut}</a>"
     )
 
 

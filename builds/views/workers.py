@@ -130,7 +130,7 @@ def gauges_of(worker: Worker) -> list[Gauge]:
         found.append(_of_bytes("Memory", worker.memory_free_bytes, worker.memory_total_bytes))
     if worker.cpus and worker.load is not None:
         share = worker.load / worker.cpus
-        text = f"load {worker.load:.1f} on {plural(worker.cpus, 'CPU')}"
+        text = f"{worker.load:.1f} on {plural(worker.cpus, 'CPU')}"
         found.append(Gauge("Load", text, min(100, round(100 * share)), "warn" if share > 1 else "ok"))
     return found
 

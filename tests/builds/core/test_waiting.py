@@ -15,6 +15,7 @@ SENTENCES = [
     ),
     (Waiting(ahead=2, eta_s=180), "2 builds are ahead. About 3 min."),
     (Waiting(ahead=1), "1 build is ahead."),
+    (Waiting(ahead=1, same_repository_waits=True), "1 build is ahead; this repository builds one at a time."),
     (Waiting(ahead=1, eta_s=20), "1 build is ahead. Less than a minute."),
     (Waiting(ahead=9, eta_s=7000), "9 builds are ahead. About 117 min."),
     (Waiting(ahead=9, eta_s=7201), "9 builds are ahead. About 3 h."),
