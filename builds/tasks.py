@@ -24,6 +24,7 @@ def run_next(passed_on: int = 0) -> None:
 def tick() -> None:
     """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
     from builds.actions.catchup import ring_for_looks
+    from builds.actions.debug_images import sweep_debug_images
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
     from builds.actions.upkeep import ring_for_due, sweep_all
@@ -33,6 +34,7 @@ def tick() -> None:
     fire_due(now)
     ring_for_readings(now)
     ring_for_looks(now)
+    sweep_debug_images(now)
     ring_for_due(now)
 
 
@@ -106,3 +108,29 @@ def read_rules_file(source_id: str) -> None:
     from builds.pipeline.rules_file import read_rules
 
     read_rules(source_id)
+
+
+@shared_task(name="builds.make_debug_image")
+def make_debug_image(image_id: int, passed_on: int = 0) -> None:
+    """Make an image of everything before the failing step of a build."""
+    import socket
+
+    from builds.pipeline import debug_image
+
+    debug_image.make_debug_image(image_id, worker_name(), socket.gethostname(), passed_on)
+
+
+@shared_task(name="builds.remove_debug_image")
+def remove_debug_image(image_id: int) -> None:
+    """Take a debug image out of its registry."""
+    from builds.pipeline import debug_registry
+
+    debug_registry.remove_debug_image(image_id)
+
+
+@shared_task(name="builds.remove_debug_tags")
+def remove_debug_tags(registry_id: int, path: str, *tags: str) -> None:
+    """Take the debug images of a repository that was deleted out of its registry."""
+    from builds.pipeline import debug_registry
+
+    debug_registry.remove_tags(registry_id, path, tags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from accounts.models import User
+from builds.actions.debug_images import tags_of
 from builds.models import Build, LogArchive
 from lib.queue import enqueue
 from registry.actions import delete_repository
@@ -22,6 +23,9 @@ def remove_repository(actor: User, repository: Repository) -> None:
         builds = Build.objects.filter(repository=repository)
         stored = LogArchive.objects.filter(build__in=builds).order_by("build").values_list("build", flat=True)
         logged = list(stored.distinct())
+        registry_id, path, debugged = repository.registry_id, repository.path, tags_of(repository.pk)
         delete_repository(actor, repository)
         for first in range(0, len(logged), _AT_ONCE):
             enqueue("builds.forget_logs", *logged[first : first + _AT_ONCE])
+        if debugged:
+            enqueue("builds.remove_debug_tags", registry_id, path, *debugged)
