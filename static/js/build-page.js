@@ -24,6 +24,7 @@ function stepsOfPage() {
       internal: "internal" in dataset,
       lines: Number(dataset.lines),
       time: dataset.time,
+      began: dataset.began ? Number(dataset.began) * 1000 : undefined,
     }))
     .sort((a, b) => a.index - b.index);
 }
@@ -32,8 +33,9 @@ class BuildPage {
   constructor(root) {
     this.root = root;
     this.attempt = root.dataset.attempt;
-    this.lastOutput = performance.now();
-    this.hasHeard = false;
+    const silent = Number(root.dataset.silent ?? NaN); // seconds since the newest line, when the page was made
+    this.hasHeard = !Number.isNaN(silent);
+    this.lastOutput = performance.now() - (this.hasHeard ? silent * 1000 : 0);
     this.pane = new LogPane(root, stepsOfPage, (step) => this.#mark(step));
     this.parts = new BuildParts(fragmentUrl(), () => this.#swapped());
     document.addEventListener("click", (event) => this.#choose(event));
@@ -88,17 +90,17 @@ class BuildPage {
     this.parts.ask();
     for (const step of steps) {
       this.pane.grow(step.index, step.lines);
-      if (step.tail) this.pane.take(step.index, step.tail.first_line, step.tail.lines);
+      if (step.tail) this.pane.take(step.index, step.tail.first_line, step.tail.lines, step.tail.times);
     }
   }
 
-  #log({ step, first_line: first, lines, truncated }) {
+  #log({ step, first_line: first, lines, times, truncated }) {
     this.lastOutput = performance.now();
     this.hasHeard = true;
     if (!this.pane.knows(step)) this.parts.ask();
     // A line that was too long for a message is read by range, where the server folds it.
     if (truncated) this.pane.grow(step, first + lines.length);
-    else this.pane.take(step, first, lines);
+    else this.pane.take(step, first, lines, times);
   }
 
   #end({ steps = [] }) {

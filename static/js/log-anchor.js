@@ -1,6 +1,6 @@
 // Permalinks into a log: #s2, #s2-l14, #s2-l14-l20. Lines count from 1 in addresses and from 0 in code. Pure.
 
-const ANCHOR = /^#s(\d{1,6})(?:-l(\d{1,12})(?:-l(\d{1,12}))?)?$/;
+const ANCHOR = /^#s(\d{1,6})(?:-l(\d{1,12})(?:-l(\d{1,12}))?)?$/i;
 
 /** → {step, from, to} with lines from 0, both included, null where the address names only a step; or null. */
 export function parseAnchor(hash) {

@@ -2,8 +2,8 @@
 
 const ICONS = { running: "spin", succeeded: "ok", failed: "bad", cancelled: "idle", pending: "idle" };
 
-/** A line's row; `html` is undefined while the line is not read yet. `old` is used again where it fits. */
-export function drawLine(old, step, line, html) {
+/** A line's row; `html` is undefined while the line is not read yet, `time` is said before it. `old` is used again. */
+export function drawLine(old, step, line, html, time) {
   const row = old?.classList.contains("log-row") ? old : makeLine();
   const name = `s${step.index}-l${line + 1}`;
   if (row.dataset.name !== name) {
@@ -12,12 +12,15 @@ export function drawLine(old, step, line, html) {
     row.dataset.line = line;
     row.firstChild.href = `#${name}`;
     row.firstChild.textContent = (line + 1).toLocaleString("en-US").replaceAll(",", "\u202f");
+    row.firstChild.removeAttribute("aria-label");
     row.html = null;
   }
+  const [, at, text] = row.children;
+  setText(at, time);
   const shown = html ?? "";
   if (row.html !== shown) {
     row.html = shown;
-    row.lastChild.innerHTML = shown;
+    text.innerHTML = shown;
   }
   row.classList.toggle("is-unread", html === undefined);
   return row;
@@ -28,9 +31,12 @@ function makeLine() {
   row.className = "log-row";
   const number = document.createElement("a");
   number.className = "log-number";
+  number.tabIndex = -1; // j and k go from line to line
+  const at = document.createElement("span");
+  at.className = "log-at";
   const text = document.createElement("span");
   text.className = "log-text";
-  row.append(number, text);
+  row.append(number, at, text);
   return row;
 }
 

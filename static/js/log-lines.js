@@ -1,7 +1,9 @@
 // The lines that were read, in pieces of 500; the rest is asked for by range. Addressed by number: no gap, no duplicate.
 
 import { htmlLine } from "./log-ansi.js";
+import { foldLine } from "./log-fold.js";
 import { piecesOf } from "./log-scroll.js";
+import { spread } from "./log-times.js";
 
 export const PIECE = 500;
 const KEPT_PIECES = 60;
@@ -9,11 +11,11 @@ const AT_ONCE = 3;
 const PAUSE_MS = 1500;
 
 export class LogLines {
-  /** `read(step, from, count)` → Promise<{first_line, lines, total}>; `onChange(step, total)`. */
+  /** `read(step, from, count)` → Promise<{first_line, lines, total, times}>; `onChange(step, answer)`. */
   constructor(read, onChange) {
     this.read = read;
     this.onChange = onChange;
-    this.pieces = new Map(); // "step:piece" → {lines, html, carries}, most recently used last
+    this.pieces = new Map(); // "step:piece" → {lines, html, carries, times}, most recently used last
     this.reading = new Map(); // "step:piece" → Promise
   }
 
@@ -21,10 +23,13 @@ export class LogLines {
     this.pieces.clear();
   }
 
-  put(step, first, lines) {
+  /** `marks` say when they were printed: [[line, ms], …]. */
+  put(step, first, lines, marks = []) {
+    const times = spread(marks, first, lines.length);
     lines.forEach((text, i) => {
       const piece = this.#piece(step, Math.floor((first + i) / PIECE));
       const slot = (first + i) % PIECE;
+      if (times[i] !== undefined) piece.times[slot] = times[i];
       if (piece.lines[slot] === text) return;
       piece.lines[slot] = text;
       if (slot < piece.html.length) piece.html.length = 0; // colours run on from line to line: draw the piece anew
@@ -34,6 +39,17 @@ export class LogLines {
 
   has(step, line) {
     return this.pieces.get(key(step, Math.floor(line / PIECE)))?.lines[line % PIECE] !== undefined;
+  }
+
+  /** When a line was printed, in ms, or undefined. */
+  time(step, line) {
+    return this.pieces.get(key(step, Math.floor(line / PIECE)))?.times[line % PIECE];
+  }
+
+  /** The text of a line as it is shown, without colours, or undefined where it was not read yet. */
+  plain(step, line) {
+    const text = this.pieces.get(key(step, Math.floor(line / PIECE)))?.lines[line % PIECE];
+    return text === undefined ? undefined : plainText(text);
   }
 
   /** HTML of a line, or undefined where it was not read yet. */
@@ -74,23 +90,21 @@ export class LogLines {
   }
 
   async #fetch(step, piece, start, count) {
-    let total = 0;
-    let lines = [];
+    let answer = { total: 0, lines: [] };
     try {
-      const answer = await this.read(step, start, count);
-      ({ total, lines } = answer);
-      this.put(step, answer.first_line, lines);
+      answer = await this.read(step, start, count);
+      this.put(step, answer.first_line, answer.lines, answer.times);
     } catch {
-      lines = []; // the server is away or slow: whoever looks at these lines asks again, not at once
+      answer = { total: 0, lines: [] }; // the server is away or slow: whoever looks at these lines asks again, not at once
     }
-    if (lines.length === 0) await new Promise((done) => setTimeout(done, PAUSE_MS));
+    if (answer.lines.length === 0) await new Promise((done) => setTimeout(done, PAUSE_MS));
     this.reading.delete(key(step, piece));
-    this.onChange(step, total);
+    this.onChange(step, answer);
   }
 
   #piece(step, number) {
     const name = key(step, number);
-    const piece = this.pieces.get(name) ?? { lines: [], html: [], carries: [] };
+    const piece = this.pieces.get(name) ?? { lines: [], html: [], carries: [], times: [] };
     this.pieces.delete(name);
     this.pieces.set(name, piece);
     return piece;
@@ -102,6 +116,11 @@ export class LogLines {
       this.pieces.delete(name);
     }
   }
+}
+
+/** A line as it is shown, without colours. */
+export function plainText(line) {
+  return foldLine(line).runs.map((run) => run.text).join("");
 }
 
 const key = (step, piece) => `${step}:${piece}`;

@@ -1,12 +1,19 @@
-// What happens in the log pane: follow mode, folding, permalinks, the tools above it, and the news of a running build.
+// What happens in the log pane: folding, permalinks, going to a line, and the news of a running build.
 
 import { parseAnchor } from "./log-anchor.js";
+import { addCopying } from "./log-copy.js";
+import { LogFind } from "./log-find.js";
+import { LogFollow } from "./log-follow.js";
+import { addKeys } from "./log-keys.js";
 import { LogLines } from "./log-lines.js";
 import { LogRows } from "./log-rows.js";
+import { LogSpoken } from "./log-spoken.js";
+import { sayTime } from "./log-times.js";
 import { addTools } from "./log-tools.js";
 import { LogView } from "./log-view.js";
 
-const CONTEXT_ROWS = 4; // rows above a linked line
+const CONTEXT_ROWS = 4; // rows above a line that one goes to
+const NOTICE_MS = 8000;
 
 export class LogPane {
   /** `root` is [data-log]; `steps()` → what the page knows of the steps; `onStep(index)`: this one is shown now. */
@@ -14,20 +21,26 @@ export class LogPane {
     Object.assign(this, { root, steps, onStep });
     this.pane = root.querySelector("[data-log-pane]");
     this.rows = new LogRows();
-    this.lines = new LogLines((step, from, count) => this.#read(step, from, count), (step, total) => this.#readDone(step, total));
-    this.isFollowing = false;
-    this.unseen = 0;
+    this.lines = new LogLines((step, from, count) => this.read(step, from, count), (step, answer) => this.#readDone(step, answer));
     this.extra = new Set(); // steps without lines that the reader asked for
+    this.timesMode = "off";
+    this.began = root.dataset.began ? Number(root.dataset.began) : undefined;
+    this.untimed = new Set(); // steps whose log does not say when its lines were printed
+    this.spoken = new LogSpoken(root.querySelector("[data-log-spoken]"));
     this.#list();
     root.querySelector("[data-log-static]")?.remove();
     root.classList.add("is-alive");
-    this.#fit();
+    this.resized();
     this.view = new LogView(this.pane, this.rows, this.lines, {
-      onMove: (isUp) => this.#moved(isUp),
-      onPlace: () => this.view && this.#where(),
+      onMove: (isUp) => this.following.moved(isUp),
+      onPlace: () => this.view && this.#placed(),
+      timeOf: (step, line) => this.#timeOf(step, line),
     });
+    this.following = new LogFollow(this);
+    this.find = new LogFind(this);
     this.#listen();
-    addTools(this);
+    addKeys(this, addTools(this));
+    addCopying(this);
     this.#start();
   }
 
@@ -37,7 +50,7 @@ export class LogPane {
     if (this.#goToAddress()) return;
     const chosen = Number(this.root.dataset.chosen || NaN);
     if (this.rows.step(chosen)) this.rows.setOpen(chosen, true);
-    this.followed = chosen;
+    this.following.step = chosen;
     this.view.changed();
     if (this.isLive) this.follow();
     else if ("failed" in this.root.dataset) this.view.showEnd(this.rows.endOf(chosen));
@@ -45,28 +58,35 @@ export class LogPane {
   }
 
   #goToAddress() {
-    const anchor = parseAnchor(location.hash);
+    const { marked, chosen } = this.root.dataset;
+    // `?line=` is the address for browsers without scripts; a hash says more.
+    const hash = location.hash || (marked ? `#s${chosen}-l${marked.replace("-", "-l")}` : "");
+    const anchor = parseAnchor(hash);
     if (!anchor || !this.rows.step(anchor.step)) return false;
+    this.mark(anchor.from === null ? "" : hash, { isTold: false });
     this.rows.setOpen(anchor.step, true);
     this.unfollow();
     this.view.changed();
-    this.view.setAnchor(anchor);
     this.view.showRow(this.rows.rowOf(anchor.step, anchor.from), anchor.from === null ? 0 : CONTEXT_ROWS);
     return true;
   }
 
   /** Another attempt begins: its log is another one. */
   restart(attempt) {
-    const url = new URL(this.root.dataset.linesUrl, location.href);
-    url.searchParams.set("attempt", attempt);
-    this.root.dataset.linesUrl = url.pathname + url.search;
+    for (const name of ["linesUrl", "searchUrl", "errorUrl", "rawUrl"]) {
+      const url = new URL(this.root.dataset[name], location.href);
+      url.searchParams.set("attempt", attempt);
+      this.root.dataset[name] = url.pathname + url.search;
+    }
     this.lines.clear();
     this.rows = new LogRows();
     this.view.restart(this.rows);
-    this.followed = undefined;
+    this.mark("", { isTold: false });
     this.extra.clear();
-    this.keptOpen?.clear();
-    this.follow();
+    this.untimed.clear();
+    this.began = undefined;
+    this.find.close();
+    this.following.restart();
   }
 
   knows(step) {
@@ -78,8 +98,8 @@ export class LogPane {
   /** The steps list of the page is new. */
   refreshed() {
     this.#list();
-    this.#fit();
-    if (this.isFinishing && !(this.isLive)) this.#finish();
+    this.resized();
+    if (this.following.isFinishing && !this.isLive) this.following.finish();
     this.#changed();
   }
 
@@ -88,14 +108,18 @@ export class LogPane {
     const listed = ({ index, state, lines, cached, internal }) =>
       lines > 0 || ["running", "failed"].includes(state) || this.extra.has(index) ||
       (state !== "pending" && !cached && !internal);
-    this.rows.update(this.steps().filter(listed));
+    const steps = this.steps();
+    this.rows.update(steps.filter(listed));
+    this.began ??= steps.reduce((first, { began }) => (began < (first ?? Infinity) ? began : first), undefined);
     this.root.querySelector("[data-log-empty]").hidden = this.rows.count > 0;
   }
 
-  /** Lines of a step, as they were printed. */
-  take(step, first, lines) {
-    this.lines.put(step, first, lines);
-    this.#grown(step, this.rows.grow(step, first + lines.length));
+  /** Lines of a step, as they were printed; `times` are marks [[line, ms], …]. */
+  take(step, first, lines, times) {
+    this.lines.put(step, first, lines, times);
+    const added = this.rows.grow(step, first + lines.length);
+    if (added && this.isFollowing) this.spoken.add(lines.slice(-added));
+    this.#grown(step, added);
   }
 
   grow(step, lines) {
@@ -114,26 +138,12 @@ export class LogPane {
   }
 
   ended() {
-    this.isFinishing = this.isFollowing;
-    this.unfollow();
-  }
-
-  // Who followed to the end sees what it ended with: the failing step, else the last that spoke.
-  #finish() {
-    this.isFinishing = false;
-    const failing = document.querySelector("#build-header [data-step-link]")?.dataset.stepLink;
-    const spoke = this.rows.steps.filter((step) => step.lines > 0 && !step.internal);
-    const last = this.rows.step(Number(failing ?? NaN)) ?? spoke.at(-1);
-    if (!last) return;
-    const followed = this.rows.step(this.followed);
-    if (followed && followed !== last && !this.keptOpen?.has(followed.index)) this.rows.setOpen(followed.index, false);
-    this.rows.setOpen(last.index, true);
-    this.view.changed();
-    this.view.showEnd(this.rows.endOf(last.index));
+    this.following.over();
   }
 
   #grown(step, added) {
-    if (!this.isFollowing && this.rows.isOpen(step)) this.unseen += added;
+    this.following.grown(step, added);
+    if (added) this.find.grown();
     this.#changed();
   }
 
@@ -144,8 +154,9 @@ export class LogPane {
     const draw = () => {
       this.scheduled = false;
       this.view.changed();
-      if (this.isFollowing) this.#toFollowed();
-      this.#say();
+      this.settle();
+      this.following.say();
+      this.find.arrived();
     };
     if (document.hidden) setTimeout(draw, 250);
     else requestAnimationFrame(draw);
@@ -153,43 +164,35 @@ export class LogPane {
 
   // --- follow --------------------------------------------------------------------------------------------------------
 
+  get isFollowing() {
+    return this.following.isOn;
+  }
+
+  get isLive() {
+    return "live" in this.root.dataset;
+  }
+
   follow() {
-    this.isFollowing = true;
-    this.unseen = 0;
-    this.#toFollowed();
-    this.#say();
+    this.following.begin();
+  }
+
+  unfollow() {
+    this.following.end();
   }
 
   /** Lines changed their heights: go on to show the end, if that is what is shown. */
   settle() {
-    if (this.isFollowing) this.#toFollowed();
+    if (this.isFollowing) this.following.toEnd();
   }
 
-  unfollow() {
-    this.isFollowing = false;
-    this.#say();
-  }
-
-  // The newest step that runs is followed; the one before is folded away, unless the reader opened it.
-  #toFollowed() {
-    const running = this.rows.steps.filter((step) => step.state === "running" && !step.internal);
-    const target = running.find((step) => step.index === this.followed) ?? running.at(-1);
-    if (target && target.index !== this.followed) {
-      if (this.rows.step(this.followed) && !this.keptOpen?.has(this.followed)) this.rows.setOpen(this.followed, false);
-      this.followed = target.index;
-      this.rows.setOpen(target.index, true);
-      this.view.changed();
-    }
-    const row = this.rows.endOf(this.followed);
-    this.view.showEnd(row < 0 ? this.rows.count - 1 : row);
-  }
+  // --- where the reader is -------------------------------------------------------------------------------------------
 
   // Which step the lines at the upper edge belong to, while its heading is out of sight.
-  #where() {
+  #placed() {
     const row = Math.floor(this.view.position);
     const place = this.rows.count ? this.rows.at(Math.min(row, this.rows.count - 1)) : null;
-    const below = place && this.rows.steps.slice(this.rows.steps.indexOf(place.step));
-    this.onStep(below?.find((step) => this.rows.isOpen(step.index))?.index ?? null);
+    this.onStep(this.stepShown());
+    this.find?.drawn();
     const text = place && row > this.rows.rowOf(place.step.index) ? place.step.name : "";
     const element = this.root.querySelector("[data-log-where]");
     if (element.textContent === text && element.hidden === !text) return;
@@ -198,28 +201,24 @@ export class LogPane {
     element.dataset.step = place?.step.index ?? "";
   }
 
-  #moved(isUp) {
-    if (isUp && this.isFollowing) this.unfollow();
-    else if (!isUp && !this.isFollowing && this.isLive) {
-      if (this.view.isAtEnd(this.rows.endOf(this.followed))) this.follow();
-    }
+  /** The step at the upper edge, or the next one that is open; null where none is. */
+  stepShown() {
+    if (!this.rows.count) return null;
+    const { step } = this.rows.at(Math.min(Math.floor(this.view.position), this.rows.count - 1));
+    const below = this.rows.steps.slice(this.rows.steps.indexOf(step));
+    return below.find(({ index }) => this.rows.isOpen(index))?.index ?? null;
   }
 
-  #say() {
-    const button = this.#tool("follow");
-    if (!button) return;
-    button.hidden = this.isFollowing || !(this.isLive);
-    const lines = this.unseen.toLocaleString("en-US");
-    const text = this.unseen ? `${lines} new ${this.unseen === 1 ? "line" : "lines"}` : "Follow";
-    if (button.lastChild.textContent !== text) button.lastChild.textContent = text;
-  }
-
-  get isLive() {
-    return "live" in this.root.dataset;
+  /** {step, line} at the upper edge. */
+  placeAtTop() {
+    if (!this.rows.count || this.isFollowing) return { step: this.stepShown() ?? 0, line: 0 };
+    const { step, line } = this.rows.at(Math.min(Math.ceil(this.view.position), this.rows.count - 1));
+    return { step: step.index, line: line ?? 0 };
   }
 
   // --- what the reader does ------------------------------------------------------------------------------------------
 
+  /** Open a step and go to its heading. */
   show(index) {
     this.extra.add(index);
     this.#list();
@@ -231,10 +230,69 @@ export class LogPane {
     this.root.scrollIntoView({ block: "nearest" });
   }
 
+  /** Have a line in sight. */
+  goTo(step, line) {
+    if (!this.rows.step(step)) {
+      this.extra.add(step);
+      this.#list();
+    }
+    if (!this.rows.step(step)) return;
+    if (!this.rows.isOpen(step)) this.#keep(step, true);
+    this.unfollow();
+    this.view.changed();
+    const row = this.rows.rowOf(step, line);
+    if (!this.view.isInSight(row)) this.view.showRow(row, CONTEXT_ROWS);
+  }
+
+  toStart() {
+    this.unfollow();
+    this.view.showRow(0);
+  }
+
+  /** Go a row down (1) or up (-1), and put the focus on it. */
+  step(by) {
+    const { view, rows } = this;
+    if (!rows.count) return;
+    const active = document.activeElement?.closest?.(".log-rows > *");
+    const here = [...view.drawn].find(([, element]) => element === active)?.[0];
+    const first = Math.min(Math.ceil(view.position), rows.count - 1);
+    const row = here === undefined ? first : Math.max(0, Math.min(rows.count - 1, here + by));
+    if (by < 0 || !this.isFollowing) this.unfollow();
+    view.reveal(row);
+    const element = view.drawn.get(row);
+    const target = element?.querySelector("button, .log-number");
+    if (target?.matches(".log-number")) {
+      target.setAttribute("aria-label", `Line ${target.textContent}: ${element.querySelector(".log-text").textContent}`);
+    }
+    target?.focus({ preventScroll: true });
+  }
+
+  /** Mark the lines of an address (#s2-l14-l20), or none. */
+  mark(hash, { isTold = true } = {}) {
+    const anchor = hash ? parseAnchor(hash) : null;
+    if (isTold) history.replaceState(null, "", hash || location.pathname + location.search);
+    this.view.setAnchor(anchor);
+    const lines = anchor ? anchor.to - anchor.from + 1 : 0;
+    const row = this.root.querySelector("[data-log-marked]");
+    const from = anchor ? (anchor.from + 1).toLocaleString("en-US") : "";
+    const text = lines > 1 ? `Lines ${from}–${(anchor.to + 1).toLocaleString("en-US")} marked` : `Line ${from} marked`;
+    row.firstElementChild.textContent = anchor ? text : "";
+    if (row.hidden === !anchor) return;
+    row.hidden = !anchor;
+    this.resized();
+  }
+
+  /** Say something to the reader, for a while. */
+  notice(text) {
+    const element = this.root.querySelector("[data-log-notice]");
+    element.textContent = text;
+    clearTimeout(this.noticing);
+    this.noticing = setTimeout(() => (element.textContent = ""), NOTICE_MS);
+  }
+
   #keep(index, isOpen) {
-    this.keptOpen ??= new Set();
-    if (isOpen) this.keptOpen.add(index);
-    else this.keptOpen.delete(index);
+    if (isOpen) this.following.keptOpen.add(index);
+    else this.following.keptOpen.delete(index);
     this.rows.setOpen(index, isOpen);
   }
 
@@ -248,39 +306,56 @@ export class LogPane {
         this.view.changed();
       } else if (event.target.closest(".log-number")) {
         event.preventDefault();
-        this.#link(this.view.anchorTo(step, Number(row.dataset.line), event.shiftKey));
+        this.unfollow();
+        this.mark(this.view.anchorTo(step, Number(row.dataset.line), event.shiftKey));
       }
     });
     this.pane.addEventListener("keydown", (event) => {
-      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.#moved(true);
+      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.following.moved(true);
     });
-    this.pane.addEventListener("touchmove", () => this.#moved(true), { passive: true });
+    this.pane.addEventListener("touchmove", () => this.following.moved(true), { passive: true });
     window.addEventListener("hashchange", () => this.#goToAddress());
     this.root.querySelector("[data-log-where]").addEventListener("click", (event) => this.show(Number(event.target.dataset.step)));
-    this.#tool("follow")?.addEventListener("click", () => this.follow());
-    window.addEventListener("resize", () => this.#fit());
+    const rawStep = this.root.querySelector("[data-log-raw-step]");
+    rawStep.addEventListener("click", () => this.#nameRawStep(rawStep));
+    window.addEventListener("resize", () => this.resized());
   }
 
-  #link(hash) {
-    history.replaceState(null, "", hash);
-    this.unfollow();
-    this.view.setAnchor(parseAnchor(hash));
-    this.#tool("link").hidden = false;
+  #nameRawStep(link) {
+    const step = this.stepShown();
+    if (step === null) return;
+    const url = new URL(this.root.dataset.rawUrl, location.href);
+    url.searchParams.set("step", step);
+    link.href = url.href;
   }
 
-  // The pane ends where the window ends, so that its last line is in the first screenful.
-  #fit() {
+  /** The pane ends where the window ends, so that its last line is in the first screenful. */
+  resized() {
     const top = this.root.getBoundingClientRect().top + window.scrollY;
     document.documentElement.style.setProperty("--log-top", `${Math.round(top)}px`);
   }
 
-  #tool(name) {
+  tool(name) {
     return this.root.querySelector(`[data-log-tool="${name}"]`);
+  }
+
+  // --- times ---------------------------------------------------------------------------------------------------------
+
+  #timeOf(step, line) {
+    if (this.timesMode === "off") return "";
+    return sayTime(this.lines.time(step.index, line), this.timesMode, this.timesMode === "step" ? step.began : this.began);
+  }
+
+  /** Where times are wanted that nobody kept, say so. */
+  checkTimes() {
+    if (this.timesMode === "off" || !this.untimed.size) return;
+    this.notice("When these lines were printed is not known: their log is older than the keeping of times.");
   }
 
   // --- lines by range ------------------------------------------------------------------------------------------------
 
-  async #read(step, from, count) {
+  /** → {first_line, lines, total, times} */
+  async read(step, from, count) {
     const url = new URL(this.root.dataset.linesUrl, location.href);
     url.searchParams.set("step", step);
     url.searchParams.set("from", from);
@@ -290,7 +365,11 @@ export class LogPane {
     return answer.json();
   }
 
-  #readDone(step, total) {
+  #readDone(step, { total, lines, times }) {
+    if (lines.length && !times?.length && !this.untimed.has(step)) {
+      this.untimed.add(step);
+      this.checkTimes();
+    }
     this.rows.grow(step, total);
     this.#changed();
   }

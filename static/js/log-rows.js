@@ -20,6 +20,11 @@ export class LogRows {
     this.#count();
   }
 
+  /** Whole lines that are known of, of every step. */
+  get total() {
+    return [...this.told.values()].reduce((sum, lines) => sum + lines, 0);
+  }
+
   step(index) {
     return this.steps.find((step) => step.index === index);
   }

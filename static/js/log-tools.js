@@ -1,39 +1,38 @@
-// The tools above the log pane: wrap, fill the window, jump to the end, copy a link.
+// The tools above the log pane: wrap, times, fill the window, jump to the end, first error, copy a link.
 
 import { formatAnchor } from "./log-anchor.js";
+import { keep, recall } from "./log-kept.js";
+import { MODES } from "./log-times.js";
 
 const WRAP = "imageyard-log-wrap";
-
-function remembered() {
-  try {
-    return localStorage.getItem(WRAP);
-  } catch {
-    return null; // storage is switched off
-  }
-}
-
-function remember(value) {
-  try {
-    localStorage.setItem(WRAP, value);
-  } catch {
-    // Nothing to keep it in; it holds for this page.
-  }
-}
+const TIMES = "imageyard-log-times";
 
 const buttonOf = (pane, name) => pane.root.querySelector(`[data-log-tool="${name}"]`);
 
-/** `pane` is a LogPane. */
+/** `pane` is a LogPane. → what the tools do, for the keys */
 export function addTools(pane) {
-  const on = (name, act) => buttonOf(pane, name)?.addEventListener("click", act);
-  wrap(pane, remembered() === "yes");
-  on("wrap", () => {
-    remember(pane.view.isWrapped ? "no" : "yes");
-    wrap(pane, !pane.view.isWrapped);
+  const tools = {
+    wrap: () => {
+      keep(WRAP, pane.view.isWrapped ? "no" : "yes");
+      wrap(pane, !pane.view.isWrapped);
+    },
+    times: () => setTimes(pane, MODES[(MODES.indexOf(pane.timesMode) + 1) % MODES.length], true),
+    full: () => fill(pane, !pane.root.classList.contains("is-full")),
+    end: () => showEnd(pane),
+    error: () => goToError(pane),
+    unmark: () => pane.mark(""),
+    link: () => nameLink(pane),
+  };
+  wrap(pane, recall(WRAP) === "yes");
+  setTimes(pane, recall(TIMES) ?? "off", false);
+  for (const [name, act] of Object.entries(tools)) buttonOf(pane, name)?.addEventListener("click", act);
+  buttonOf(pane, "error").addEventListener("click", (event) => event.preventDefault());
+  const select = pane.root.querySelector("[data-log-times]");
+  select.addEventListener("change", () => setTimes(pane, select.value, true));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !pane.root.querySelector("dialog[open]")) fill(pane, false);
   });
-  on("full", () => fill(pane, !pane.root.classList.contains("is-full")));
-  on("end", () => showEnd(pane));
-  on("link", () => nameLink(pane));
-  document.addEventListener("keydown", (event) => event.key === "Escape" && fill(pane, false));
+  return tools;
 }
 
 function wrap(pane, isWrapped) {
@@ -42,6 +41,20 @@ function wrap(pane, isWrapped) {
   pane.view.setWrapped(isWrapped);
   if (wasAtEnd) pane.view.showEnd(endRow(pane));
   pane.settle();
+}
+
+function setTimes(pane, mode, isChosen) {
+  pane.timesMode = MODES.includes(mode) ? mode : "off";
+  if (isChosen) keep(TIMES, pane.timesMode);
+  pane.root.classList.toggle("has-times", pane.timesMode !== "off");
+  const select = pane.root.querySelector("[data-log-times]");
+  select.value = pane.timesMode;
+  if (isChosen) {
+    const label = select.selectedOptions[0].textContent;
+    pane.notice(pane.timesMode === "off" ? "Times are off." : `Times: ${label[0].toLowerCase()}${label.slice(1)}.`);
+  }
+  pane.view.changed();
+  pane.checkTimes();
 }
 
 function fill(pane, isFull) {
@@ -60,8 +73,23 @@ function endRow(pane) {
   return open ? pane.rows.endOf(open.index) : pane.rows.count - 1;
 }
 
+async function goToError(pane) {
+  try {
+    const answer = await fetch(pane.root.dataset.errorUrl, { headers: { Accept: "application/json" } });
+    const { step, line, sentence } = await answer.json();
+    pane.notice(sentence);
+    if (step === null) return;
+    pane.mark(formatAnchor({ step, from: line }));
+    pane.goTo(step, line);
+  } catch {
+    pane.notice("The server did not answer; try it again.");
+  }
+}
+
 // copy.js, which listens further out, copies what stands in data-copy.
 function nameLink(pane) {
   const hash = pane.view.anchor ? formatAnchor(pane.view.anchor) : "";
-  buttonOf(pane, "link").dataset.copy = new URL(hash, location.href).href;
+  const url = new URL(hash, location.href);
+  url.searchParams.delete("line");
+  buttonOf(pane, "link").dataset.copy = url.href;
 }

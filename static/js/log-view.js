@@ -2,18 +2,25 @@
 
 import { formatAnchor, holds } from "./log-anchor.js";
 import { drawHeading, drawLine } from "./log-draw.js";
+import { bottomOf, endPosition, movedBy } from "./log-heights.js";
 import { clamp, contentHeight, lastPosition, positionAt, scrollTopOf, windowOf } from "./log-scroll.js";
 
 const OVERSCAN = 24;
 const REST_MS = 60; // lines are asked for when scrolling rests that long
+const SETTLE_MS = 160; // the scroll bar of wrapped lines is put right when scrolling rests that long
+const NEAR = 2; // viewports: a scroll by less goes by pixels, by more to a place
 
 export class LogView {
-  /** `pane` scrolls; `rows` is a LogRows, `lines` a LogLines; `onMove(isUp)` when the reader moves, `onPlace()` always. */
-  constructor(pane, rows, lines, { onMove, onPlace }) {
-    Object.assign(this, { pane, rows, lines, onMove, onPlace });
+  /**
+   * `pane` scrolls; `rows` is a LogRows, `lines` a LogLines; `onMove(isUp)` when the reader moves, `onPlace()` always;
+   * `timeOf(step, line)` → text that stands before a line.
+   */
+  constructor(pane, rows, lines, { onMove, onPlace, timeOf }) {
+    Object.assign(this, { pane, rows, lines, onMove, onPlace, timeOf });
     this.sizer = pane.querySelector("[data-log-sizer]");
     this.list = pane.querySelector("[data-log-rows]");
     this.drawn = new Map(); // row → element
+    this.kept = new Set(); // elements out of sight in which a selection begins or ends
     this.position = 0;
     this.anchor = null;
     this.isWrapped = false;
@@ -27,8 +34,9 @@ export class LogView {
   restart(rows) {
     this.rows = rows;
     this.anchor = null;
-    for (const element of this.drawn.values()) element.remove();
+    for (const element of [...this.drawn.values(), ...this.kept]) element.remove();
     this.drawn.clear();
+    this.kept.clear();
     this.changed();
   }
 
@@ -54,7 +62,17 @@ export class LogView {
     this.#place(row + 1 - this.viewport / this.rowHeight);
     const missing = this.#bottomOf(row) - this.viewport;
     // Wrapped rows are higher than a row; what they are higher by is known once they are there.
-    if (this.isWrapped && missing > 0) this.#place(this.#movedBy(missing));
+    if (this.isWrapped && missing > 0) this.#place(movedBy(this.drawn, this.position, missing));
+  }
+
+  /** Move as little as need be so that a row is in sight. */
+  reveal(row) {
+    if (row < Math.ceil(this.position)) this.showRow(row);
+    else if (!this.isInSight(row)) this.showEnd(row);
+  }
+
+  isInSight(row) {
+    return this.drawn.has(row) && row >= Math.floor(this.position + 0.01) && this.#bottomOf(row) <= this.viewport + 1;
   }
 
   isAtEnd(row) {
@@ -77,57 +95,67 @@ export class LogView {
   }
 
   #place(position) {
-    // How far down the end of wrapped lines is shows only once they are drawn.
-    const limit = this.isWrapped ? Math.max(this.last, this.rows.count - 1) : this.last;
-    this.position = clamp(position, 0, Math.max(limit, 0));
-    this.#draw();
-    if (this.position > this.last) {
-      this.position = this.last;
-      this.#draw();
-    }
+    this.#draw(position);
     this.#syncScrollbar();
   }
 
+  #draw(position) {
+    // How far down the end of wrapped lines is shows only once they are drawn.
+    const limit = this.isWrapped ? Math.max(this.last, this.rows.count - 1) : this.last;
+    this.position = clamp(position, 0, Math.max(limit, 0));
+    this.#fill();
+    if (this.position <= this.last) return;
+    this.position = this.last;
+    this.#fill();
+  }
+
   #syncScrollbar() {
+    clearTimeout(this.settling);
     this.expectedTop = Math.round(scrollTopOf(this.position, this.#geometry));
     if (Math.abs(this.pane.scrollTop - this.expectedTop) > 1) this.pane.scrollTop = this.expectedTop;
     this.#align();
   }
 
   #scrolled() {
+    const moved = this.pane.scrollTop - this.expectedTop;
     // The echo of our own move says nothing new; rounding would lose the part of a row.
-    if (Math.abs(this.pane.scrollTop - this.expectedTop) <= 1) return this.#align();
+    if (Math.abs(moved) <= 1) return this.#align();
     this.expectedTop = this.pane.scrollTop;
+    // The pane became higher or lower, and the browser held the bar within it: nobody moved.
+    if (moved < 0 && this.pane.scrollTop >= this.height.pixels - this.viewport - 1) return this.#align();
     const before = this.position;
-    this.position = clamp(positionAt(this.pane.scrollTop, this.#geometry), 0, this.last);
-    this.#draw();
+    if (this.isWrapped && Math.abs(moved) < NEAR * this.viewport) {
+      // A row of many lines passes by its pixels, as it would anywhere else; the bar follows when the hand rests.
+      this.#draw(movedBy(this.drawn, this.position, moved));
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => this.#syncScrollbar(), SETTLE_MS);
+    } else {
+      this.#draw(clamp(positionAt(this.pane.scrollTop, this.#geometry), 0, this.last));
+    }
     this.#align();
     this.onMove(this.position < before);
   }
 
-  // Where a pixel of the scroll bar stands for many, the wheel would jump: it moves by rows instead.
+  // Where a pixel of the scroll bar stands for another height than a row's, the wheel would jump: it moves by pixels.
   #wheel(event) {
     if (event.deltaY < 0) this.onMove(true);
-    if (!this.height.isScaled || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
+    const isOurs = this.height.isScaled || this.isWrapped;
+    if (!isOurs || event.ctrlKey || event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
     event.preventDefault();
     const unit = [1, this.rowHeight, this.viewport][event.deltaMode] ?? 1;
-    this.#place(this.position + (event.deltaY * unit) / this.rowHeight);
+    this.#place(movedBy(this.drawn, this.position, event.deltaY * unit));
     this.onMove(event.deltaY < 0);
   }
 
-  #draw() {
+  #fill() {
     const { rows, rowHeight, viewport } = this;
     const [first, end] = windowOf(this.position, { rows: rows.count, rowHeight, viewport, overscan: OVERSCAN });
-    for (const [row, element] of this.drawn) {
-      if (row < first || row >= end) {
-        element.remove();
-        this.drawn.delete(row);
-      }
-    }
+    this.#clear(first, end);
     let previous = null;
     for (let row = first; row < end; row += 1) {
       const element = this.#element(row);
-      const place = previous ? previous.nextSibling : this.list.firstChild;
+      let place = previous ? previous.nextSibling : this.list.firstChild;
+      while (place && this.kept.has(place) && place.keptRow < row) place = place.nextSibling;
       if (place !== element) this.list.insertBefore(element, place);
       previous = element;
     }
@@ -136,17 +164,54 @@ export class LogView {
     this.onPlace();
   }
 
+  // A selection that reaches out of sight keeps the rows that it begins and ends in.
+  #clear(first, end) {
+    const selection = document.getSelection();
+    const ends = selection && !selection.isCollapsed ? [selection.anchorNode, selection.focusNode] : [];
+    const isHeld = (element) => ends.some((node) => element.contains(node));
+    for (const [row, element] of this.drawn) {
+      if (row >= first && row < end) continue;
+      this.drawn.delete(row);
+      if (isHeld(element)) {
+        element.classList.add("is-kept");
+        element.keptRow = row;
+        this.kept.add(element);
+      } else {
+        if (element.contains(document.activeElement)) this.pane.focus({ preventScroll: true });
+        element.remove();
+      }
+    }
+    for (const element of this.kept) {
+      if (isHeld(element)) continue;
+      this.kept.delete(element);
+      element.remove();
+    }
+  }
+
   #element(row) {
     const { step, line } = this.rows.at(row);
     const isPartial = line !== null && line === step.lines;
     const html = isPartial ? this.lines.partial(step.partial.text) : line === null ? "" : this.lines.html(step.index, line);
-    const isOpen = this.rows.isOpen(step.index);
-    const old = this.drawn.get(row);
-    const fresh = line === null ? drawHeading(old, step, isOpen) : drawLine(old, step, line, html);
+    const old = this.drawn.get(row) ?? this.#taken(step.index, line);
+    const fresh =
+      line === null
+        ? drawHeading(old, step, this.rows.isOpen(step.index))
+        : drawLine(old, step, line, html, isPartial ? "" : this.timeOf(step, line));
     if (old && old !== fresh) old.remove();
     this.drawn.set(row, fresh);
     this.#mark(fresh);
     return fresh;
+  }
+
+  // The element of a line that was kept out of sight and comes back.
+  #taken(step, line) {
+    for (const element of this.kept) {
+      if (Number(element.dataset.step) !== step || element.dataset.line !== String(line)) continue;
+      this.kept.delete(element);
+      element.classList.remove("is-kept");
+      return element;
+    }
+    return undefined;
   }
 
   #mark(element) {
@@ -159,42 +224,13 @@ export class LogView {
     const row = Math.min(Math.floor(this.position), this.rows.count - 1);
     const edge = this.drawn.get(row);
     if (!edge) return;
-    if (this.isWrapped) this.#measureEnd();
+    if (this.isWrapped) this.last = endPosition(this.drawn, this.rows.count, this.viewport) ?? this.last;
     const offset = edge.offsetTop + (this.position - row) * edge.offsetHeight;
     this.list.style.transform = `translateY(${this.pane.scrollTop - offset}px)`;
   }
 
-  #measureEnd() {
-    let row = this.rows.count - 1;
-    let room = this.viewport;
-    for (; row >= 0 && this.drawn.has(row); row -= 1) {
-      const { offsetHeight } = this.drawn.get(row);
-      if (offsetHeight >= room) {
-        this.last = row + 1 - room / offsetHeight;
-        return;
-      }
-      room -= offsetHeight;
-    }
-    if (row < 0) this.last = 0;
-  }
-
   #bottomOf(row) {
-    const element = this.drawn.get(row);
-    if (!element) return Infinity;
-    return element.getBoundingClientRect().bottom - this.pane.getBoundingClientRect().top - this.pane.clientTop;
-  }
-
-  #movedBy(pixels) {
-    let row = Math.floor(this.position);
-    let part = this.position - row;
-    let left = pixels;
-    for (; this.drawn.has(row); row += 1, part = 0) {
-      const height = this.drawn.get(row).offsetHeight;
-      const rest = height * (1 - part);
-      if (rest >= left) return row + part + left / height;
-      left -= rest;
-    }
-    return row;
+    return bottomOf(this.drawn.get(row), this.pane);
   }
 
   #askSoon(first, end) {
