@@ -7,7 +7,8 @@ nearest first; where nothing differs it was the cache itself.
 
 from __future__ import annotations
 
-from builds.core.cache_grounds import ground_reason, takes_other_files
+from builds.core.cache_base import base_reason
+from builds.core.cache_grounds import ground_reason, order_clause, takes_other_files
 from builds.core.cache_operation import new_reason, operation_reason
 from builds.core.cache_reasons import Circumstances, Compared, Reason, short_words
 from builds.core.cache_sides import Ran, Side
@@ -36,7 +37,7 @@ class Explainer:
             return self._nothing_before()
         both, was = self._both, self._both.was.get(step.index)
         own = self._unfinished(step) or (operation_reason(both, step, was) if was else new_reason(both, step))
-        if reason := own or self._upstream(step):
+        if reason := own or base_reason(both, step, near=True) or self._upstream(step):
             return reason
         on = (ground_reason(both, step, was) if was else None) or self._cached_but_other(both, step)
         return on or self._cache_itself(both)
@@ -75,9 +76,11 @@ class Explainer:
             if not self._this.is_cacheable(one):
                 continue
             was = both.was.get(one.index)
+            place = f"{self._this.place_of(one)} (`{short_words(one)}`)"
+            if was and (clause := order_clause(both, one, was)):
+                return Reason("order", f"It stands on {place}, which {clause}.", because=one.index)
             if was and operation_reason(both, one, was) is None and not takes_other_files(both, one):
                 continue
-            place = f"{self._this.place_of(one)} (`{short_words(one)}`)"
             sentence = f"It stands on another result than in {both.that}: {place} is not what it was there."
             return Reason("because", sentence, because=one.index)
         return None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
+from builds.core.cache_base import base_reason
 from builds.core.cache_files import ChangedFiles, ignore_changed, taken
 from builds.core.cache_reasons import Compared, Reason, short_words, sources_of
 from builds.core.cache_sides import Ran
 from builds.core.cache_words import quote
-from lib.humanize import plural, short_commit, short_digest
+from lib.humanize import plural, short_commit
 
 _NAMED_FILES = 5
 _KEPT_FILES = 20
-_BASE = re.compile(r"FROM (?P<name>.+?)(?:@(?P<digest>sha256:[0-9a-f]{64}))?$", re.DOTALL)
-_HUB = re.compile(r"^docker\.io/(?:library/)?")
 
 
 def ground_reason(both: Compared, step: Ran, was: Ran) -> Reason | None:
     """Of a step whose operation is the same and that stands on no step that ran."""
-    return _base(both, step) or _order(both, step, was) or _files(both, step) or _address(both, step)
+    return base_reason(both, step) or _order(both, step, was) or _files(both, step) or _address(both, step)
 
 
 def takes_other_files(both: Compared, step: Ran) -> bool:
@@ -27,39 +24,23 @@ def takes_other_files(both: Compared, step: Ran) -> bool:
     return changed is not None and _takes_context(both, step) and bool(taken(changed, sources_of(step)))
 
 
-def _base(both: Compared, step: Ran) -> Reason | None:
-    for one in both.this.ancestors(step):
-        was = both.was.get(one.index) if one.is_from else None
-        if was is None or was.name == one.name:
-            continue
-        (old, old_digest), (new, new_digest) = _image(was), _image(one)
-        if old != new:
-            return Reason("base", f"Its base image is another one: `{old}` became `{new}`.")
-        if old_digest and new_digest:
-            moved = f"from `{short_digest(old_digest)}` to `{short_digest(new_digest)}`"
-            evidence = {"image": new, "before": old_digest, "after": new_digest}
-            return Reason("base", f"Its base image `{new}` moved {moved} since {both.that}.", evidence=evidence)
-    return None
-
-
-def _image(step: Ran) -> tuple[str, str]:
-    """Name as people write it and digest of `FROM docker.io/library/debian:12@sha256:…`."""
-    match = _BASE.match(step.words)
-    return (_HUB.sub("", match["name"]), match["digest"] or "") if match else (step.words, "")
-
-
-def _order(both: Compared, step: Ran, was: Ran) -> Reason | None:
-    """It follows another step than it did: one was put before it, taken away, or two changed places."""
+def order_clause(both: Compared, step: Ran, was: Ran) -> str:
+    """What it follows now and followed before: one was put before it, taken away, or two changed places. "" if none."""
     now = next((one for one in both.this.inputs_of(step) if not one.is_context), None)
     old = next((one for one in both.before.inputs_of(was) if not one.is_context), None)
     if now is None or old is None:
-        return None
+        return ""
     same = both.was.get(now.index)
     if same is not None and same.index == old.index:
-        return None
+        return ""
     gone = "" if old.index in both.now else f"; `{short_words(old)}`, which it followed, is gone"
     then = "" if gone else f", and `{short_words(old)}` in {both.that}"
-    return Reason("order", f"It follows `{short_words(now)}` now{then}{gone}.")
+    return f"follows `{short_words(now)}` now{then}{gone}"
+
+
+def _order(both: Compared, step: Ran, was: Ran) -> Reason | None:
+    clause = order_clause(both, step, was)
+    return Reason("order", f"It {clause}.") if clause else None
 
 
 def _takes_context(both: Compared, step: Ran) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builds.core.cache_base import base_reason
 from builds.core.cache_reasons import Compared, Reason
 from builds.core.cache_sides import Ran
 from builds.core.cache_words import explained_by, mentioned, quote, setting_change, word_change
@@ -35,6 +36,10 @@ def _words(both: Compared, step: Ran, was: Ran) -> Reason:
     for arg in both.args:
         if explained_by(arg, was.words, step.words):
             return _argument(arg.sentence, [arg.name])
+    # BuildKit fills ARG and ENV into the name of a step: what somebody wrote may be the same.
+    text = both.this.text_of(step)
+    if text and text == both.before.text_of(was) and (reason := _argument_or_setting(both, step)):
+        return reason
     what = "command" if step.keyword == "RUN" else "instruction"
     evidence = {"before": was.words[:_KEPT], "after": step.words[:_KEPT]}
     return Reason("words", f"Its {what} changed: {word_change(was.words, step.words)}.", evidence=evidence)
@@ -45,9 +50,18 @@ def _argument(said: str, names: list[str]) -> Reason:
 
 
 def _surroundings(both: Compared, step: Ran, *, is_told: bool) -> Reason | None:
-    """The words are the same. What a RUN gets besides them is every ARG and ENV above it."""
+    """The words are the same. What a RUN gets besides them is every ARG and ENV above it, and the base image's ENV."""
     if step.keyword != "RUN" and not is_told:
         return None
+    if reason := base_reason(both, step) or _argument_or_setting(both, step):
+        return reason
+    if not is_told:
+        return None
+    sentence = "Its words are the same, but not what it runs in: environment, user, folder or mounts."
+    return Reason("operation", sentence)
+
+
+def _argument_or_setting(both: Compared, step: Ran) -> Reason | None:
     line = step.lines[0] if step.lines else None
     if args := mentioned(both.this.dockerfile, both.args, line):
         more = f", and {plural(len(args) - 1, 'other')} with it" if len(args) > 1 else ""
@@ -56,7 +70,4 @@ def _surroundings(both: Compared, step: Ran, *, is_told: bool) -> Reason | None:
         clause = setting_change(both.before.dockerfile, both.this.dockerfile, line)
         if clause:
             return Reason("setting", f"What it runs in changed: {clause}.", evidence={"line": clause})
-    if not is_told:
-        return None
-    sentence = "Its words are the same, but not what it runs in: environment, user, folder or mounts."
-    return Reason("operation", sentence)
+    return None

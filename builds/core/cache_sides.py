@@ -119,6 +119,15 @@ class Side:
         """Whether it ran although a cache could have spared it."""
         return step.was_reached and not step.cached and self.is_cacheable(step)
 
+    def text_of(self, step: Ran) -> str:
+        """The lines of the Dockerfile that ask for it; "" where they are not known."""
+        lines = self._lines
+        return "\n".join(lines[number - 1] for number in step.lines if 0 < number <= len(lines))
+
+    @functools.cached_property
+    def _lines(self) -> list[str]:
+        return self.dockerfile.splitlines()
+
     def place_of(self, step: Ran) -> str:
         """As in: step 3 of 7 of stage `make`."""
         label = step.label

@@ -14,6 +14,7 @@ import pytest
 
 from tests.yard import Linked, Yard, until
 
+pytestmark = pytest.mark.timeout(400)  # the first test waits for the whole chain
 DOCKERFILE = """\
 ARG BASE
 FROM ${BASE} AS make
@@ -64,16 +65,17 @@ class Scene:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def push_base(self, tag: str, name: str = "base") -> None:
+    def push_base(self, tag: str, name: str = "base", step: str = "RUN echo NONCE > /base") -> None:
         """Another image under this tag."""
         image = f"{self.yard.registry}/{self.nonce}/{name}:{tag}"
         output = f"type=image,name={image},push=true,store=false"
-        self.docker("buildx", "build", f"--output={output}", "-", given=f"FROM {self.base}\nENV X={uuid4().hex}\n")
+        dockerfile = f"FROM {self.base}\n{step.replace('NONCE', uuid4().hex)}\n"
+        self.docker("buildx", "build", f"--output={output}", "-", given=dockerfile)
 
     def build(self) -> dict[str, Any]:
         """Build what is there now; the cache report."""
         path = f"/repositories/{self.linked.path}/rules"
-        self.yard.send("PUT", path, [self.rule])
+        self.rule["id"] = self.yard.send("PUT", path, [self.rule])[0]["id"]
         commit = self.linked.git.commit(self.files)
         self.made = self.linked.build_push(commit)
         assert self.made["state"] == self.state, self.made["error"]
@@ -222,15 +224,29 @@ CASES = (
     Case("step taken away", _edit("RUN echo NONCE > /other\n", ""), {"docs": ("order", "is gone")}),
     Case("renamed stage", _rename, {}),
     Case("base moved", _move_base, dict.fromkeys(ALL, ("base", "moved from `", "/base:1`"))),
+    Case(
+        "only the base's environment moved",
+        lambda scene: scene.push_base("1", step="ENV X=NONCE"),
+        dict.fromkeys(ALL, ("base", "moved from `", "/base:1`")),
+    ),
     Case("another base", _other_base, dict.fromkeys(ALL, ("base", "/base:1` became `", "/base:2`"))),
-    Case("pruned", _prune, {"image": ("evicted", "Nothing that it takes differs from build #")}),
+    # What the pruned step stood on goes with it: nothing else held it.
+    Case(
+        "pruned",
+        _prune,
+        {
+            "built": ("evicted", "Nothing that it takes differs from build #"),
+            "docs": ("evicted", "the builder's cache did not have its result any more"),
+            "image": ("because",),
+        },
+    ),
     Case("cache switched off", _cache(on=False), dict.fromkeys(ALL, ("off", "builds without the cache"))),
     Case("cache switched on", _cache(on=True), {}),
     Case("other target", _target("docs"), {}),
     Case(
         "back to the first target, with a change",
         _target_and_file,
-        {"built": ("target", "was `docs`"), "image": ("because",)},
+        {"built": ("target", "was `docs`"), "image": ("target",)},
     ),
     Case("an address added", _add_url, {"docs": ("new",)}),
     Case(
@@ -262,7 +278,7 @@ def reports(yard: Yard, base_image: str, docker_host: str) -> dict[str, dict[str
     files = {
         "Dockerfile": DOCKERFILE.replace("NONCE", nonce),
         ".dockerignore": "**/*_log\n",
-        **dict.fromkeys(("app/main", "app/lib", "app/trace_log", "docs/a", "docs/b", "README"), "one"),
+        **dict.fromkeys(("app/main", "app/lib", "app/trace_log", "docs/a", "docs/b", "README"), f"one {nonce}"),
     }
     rule = {"ref_type": "branch", "pattern": "main", "tags": ["latest"], "build_args": args}
     scene = Scene(yard, yard.link(f"acme/{nonce}", rules=[rule]), docker_host, base_image, nonce, files, rule)
