@@ -86,6 +86,14 @@ def review_build(build_id: int) -> None:
     review(build_id)
 
 
+@shared_task(name="builds.compare_commits")
+def compare_commits(build_id: int, base: str) -> None:
+    """Find out which files differ between an older commit and that of a build."""
+    from builds.pipeline import changes
+
+    changes.compare_commits(build_id, base)
+
+
 @shared_task(name="builds.look_for_missed")
 def look_for_missed(source_id: str) -> None:
     """Compare what the Git server of a source has with what was built."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
+from builds.models.changes import CommitChanges
 from builds.models.debug import DebugImage, DebugSession
 from builds.models.log import LogArchive, LogFrame
 from builds.models.pause import Pause, Pauses
@@ -26,6 +27,7 @@ __all__ = [
     "BuildSequence",
     "CatchUp",
     "CatchUpLook",
+    "CommitChanges",
     "DebugImage",
     "DebugSession",
     "LogArchive",

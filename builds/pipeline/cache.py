@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from builds.actions.cache import note_cache
+from builds.actions.changes import keep_changes
 from builds.core.cache_files import ChangedFiles
 from builds.core.cache_reasons import Circumstances
 from builds.core.cache_report import Took, make_report, took
@@ -20,6 +21,7 @@ from builds.engine.gitlook import look
 from builds.models import Build, BuildRecord, Step
 from builds.pipeline.checkout import mirror_for
 from builds.pipeline.job import Job
+from lib.storable import storable
 
 LOOKED_BACK = 20
 """Builds among which the last one that succeeded is looked for, and the times of steps."""
@@ -145,9 +147,8 @@ def _spared(build: Build, before: Side | None, told: dict[int, float]) -> Took:
 
 
 def _files(build: Build, this: Side, before: Side) -> ChangedFiles | None:
-    """What Git says of the two commits; None where no step that missed takes files of the context."""
-    takes = [step for step in this.steps if this.missed(step) and any(i.is_context for i in this.inputs_of(step))]
-    if not takes or build.source is None:
+    """What Git says of the two commits; kept for whoever compares the builds."""
+    if build.source is None:
         return None
     context, names = _ignore_names(build.plan)
     if before.commit == this.commit:
@@ -155,10 +156,12 @@ def _files(build: Build, this: Side, before: Side) -> ChangedFiles | None:
     found, texts = _look(mirror_for(build), before.commit, this.commit, names)
     if isinstance(found, NoBase):
         return ChangedFiles(context=context, why_unknown=found.why)
+    paths = tuple(storable(one.path) for one in found.paths)
+    keep_changes(build.source, before.commit, this.commit, files=paths)
     name = next((name for name in names if name in texts), names[-1])
     return ChangedFiles(
-        paths=tuple(one.path for one in found.paths),
-        submodules=frozenset(one.path for one in found.paths if one.submodule),
+        paths=paths,
+        submodules=frozenset(storable(one.path) for one in found.paths if one.submodule),
         context=context,
         ignore=texts.get(name, ""),
         ignore_name=name,
