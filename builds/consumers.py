@@ -65,11 +65,12 @@ class BuildConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send_all(self, build_id: int, cursor: str, deaf: frozenset[str]) -> None:
         feed = feed_of(build_id, lambda: _make_feed(build_id))
         viewer = feed.join(cursor, deaf=deaf)
+        send = self.scope.get("send_as_is") or self.base_send
         try:
             while True:
                 texts = await viewer.take()
                 for text in texts:
-                    await self.base_send({"type": "websocket.send", "text": text})
+                    await send({"type": "websocket.send", "text": text})
                 if not texts:
                     await self.close(code=1000 if feed.state.fields else NOT_FOUND)
                     return

@@ -31,7 +31,7 @@ TAIL_BYTES = 64 * 1024
 HEARTBEAT_S = 20.0  # proxies cut a connection that is silent for a minute
 # After a message to many viewers the feed rests for a part of the time that sending it took: the more viewers, the
 # fewer and larger the messages, and other builds get their turn.
-REST = 0.5
+REST = 0.25
 MAX_REST_S = 0.2
 
 T = TypeVar("T")
