@@ -49,6 +49,12 @@ def finish(path: str) -> dict[str, Any]:
     return {"number": build.number, "sentence": sentence}
 
 
+def queue_news() -> dict[str, Any]:
+    """Something changed in the queue; what, is not said."""
+    live.wake("queue", "workers")
+    return {}
+
+
 def answer(path: str) -> dict[str, Any]:
     """The Git server of a source answered the worker."""
     namespace, name = path.split("/")
