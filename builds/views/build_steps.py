@@ -6,20 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from builds.core.timeline import Row, lay_out
 from builds.models import Build, Step
+from builds.views.bars import Bar, bar_of
+from builds.views.timelines import timed
 
 _FOLD_FROM = 2  # a single cached step is no shorter when it is folded
 
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step. `bar_left` and `bar_width` are percent of the attempt's time; `seconds` is None before it began."""
+    """One step. `bars` are of the attempt's `span` seconds; `seconds` is None before it began.
+
+    `is_critical`: it is on the chain of steps that decides how long the build takes.
+    """
 
     step: Step
     number: int
     seconds: float | None
-    bar_left: float
-    bar_width: float
+    bars: tuple[Bar, ...]
+    span: float
+    is_critical: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -40,20 +47,24 @@ class StepGroup:
 
 def step_rows(steps: Sequence[Step], now: datetime) -> list[StepRow]:
     """A row for each step, numbered as they stand."""
-    begins = [step.started_at for step in steps if step.started_at]
-    ends = [step.finished_at or now for step in steps if step.started_at]
-    start, end = (min(begins), max(ends)) if begins else (now, now)
-    span = max((end - start).total_seconds(), 0.001)
-    return [_row(step, number, start, span, now) for number, step in enumerate(steps, 1)]
+    runs = any(step.started_at and not step.finished_at for step in steps)
+    timeline = lay_out([timed(step) for step in steps], now=now.timestamp() if runs else None)
+    span = max(timeline.real_s, 0.001)
+    return [
+        _row(step, number, row, span) for number, (step, row) in enumerate(zip(steps, timeline.rows, strict=True), 1)
+    ]
 
 
-def _row(step: Step, number: int, start: datetime, span: float, now: datetime) -> StepRow:
+def _row(step: Step, number: int, row: Row, span: float) -> StepRow:
     if step.started_at is None:
-        return StepRow(step, number, None, 0, 0)
-    lasted = max(((step.finished_at or now) - step.started_at).total_seconds(), 0)
-    seconds = step.duration_s if step.finished_at and step.duration_s is not None else lasted
-    left = min(max((step.started_at - start).total_seconds() / span * 100, 0), 99)
-    return StepRow(step, number, seconds, round(left, 2), round(min(max(lasted / span * 100, 1), 100 - left), 2))
+        return StepRow(step, number, None, (), span)
+    seconds = step.duration_s if step.finished_at and step.duration_s is not None else row.seconds
+    last = len(row.bars) - 1
+    bars = tuple(
+        bar_of(begin, end, span, least=1, grows=row.is_running and place == last)
+        for place, (begin, end) in enumerate(row.bars)
+    )
+    return StepRow(step, number, seconds, bars, span, row.is_critical)
 
 
 def grouped(rows: Sequence[StepRow]) -> list[StepGroup]:

@@ -46,7 +46,14 @@ class Tab:
 
 
 TABS = (
-    Tab("log", "Log", "builds/_log_tab.html", log_context, styles=("css/steps.css", "css/log.css")),
+    Tab(
+        "log",
+        "Log",
+        "builds/_log_tab.html",
+        log_context,
+        styles=("css/steps.css", "css/log.css"),
+        scripts=("js/grow.js",),
+    ),
     Tab(
         "timeline",
         "Timeline",

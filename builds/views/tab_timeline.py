@@ -25,6 +25,7 @@ from builds.core.timeline_words import (
 )
 from builds.models import Build, Step
 from builds.reading import steps_of
+from builds.views.bars import Bar, bar_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.expected import Expected
 from builds.views.timelines import known_time
@@ -39,16 +40,6 @@ _WORTH_A_LINE = 0.02
 _TICKS_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 8
 _LAST_TICK = 95  # percent: the words of one further right would leave the picture
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A stretch on the axis, in percent. `grows` while the step runs; `begin` is in seconds."""
-
-    left: float
-    width: float
-    grows: bool = False
-    begin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +169,15 @@ def _span(timeline: Timeline, told: Expected | None) -> float:
 def _shown(row: Row, timeline: Timeline, span: float) -> ShownRow:
     last = len(row.bars) - 1
     grows = timeline.is_live and row.is_running
-    bars = tuple(_bar(begin, end, span, grows=grows and place == last) for place, (begin, end) in enumerate(row.bars))
+    bars = tuple(bar_of(begin, end, span, grows=grows and place == last) for place, (begin, end) in enumerate(row.bars))
     wait = None
     if row.ready is not None and row.waited > span / 200:
-        wait = _bar(row.ready, row.ready + row.waited, span)
+        wait = bar_of(row.ready, row.ready + row.waited, span)
     ghost = None
     if row.ghost is not None and row.ghost.begin < span and row.ghost.end - row.ghost.begin > span / 500:
-        ghost = _bar(row.ghost.begin, row.ghost.end, span)
+        ghost = bar_of(row.ghost.begin, row.ghost.end, span)
     note = parts_words(row) if row.work == "export" else ""
     return ShownRow(row, shown_name(row), bars, wait, ghost, bytes_words(row), note)
-
-
-def _bar(begin: float, end: float, span: float, *, grows: bool = False) -> Bar:
-    left = min(max(begin / span * 100, 0.0), 99.7)
-    width = min(max((end - begin) / span * 100, 0.3), 100 - left)
-    return Bar(round(left, 3), round(width, 3), grows, round(begin, 3))
 
 
 def _lane(lane: Lane, shown: dict[int, ShownRow], timeline: Timeline) -> ShownLane:

@@ -1,10 +1,8 @@
 // The timeline of a running build: bars grow with the clock, news fetches the picture anew, bytes come as they move.
 
 import { BuildParts } from "./build-parts.js";
+import "./grow.js";
 import { LogSocket } from "./log-socket.js";
-
-const GROW_MS = 250;
-const GROW_CALMLY_MS = 1000;
 
 class LiveTimeline {
   constructor(root) {
@@ -16,8 +14,6 @@ class LiveTimeline {
       onState: (state) => this.parts.poll(state === "lost" || state === "refused"),
     });
     this.socket.open();
-    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.growing = setInterval(() => this.#grow(), isCalm ? GROW_CALMLY_MS : GROW_MS);
   }
 
   #take({ type, step, text }) {
@@ -38,6 +34,14 @@ class LiveTimeline {
 
   #swapped() {
     const root = document.getElementById("timeline");
+    // The right end is reached: a new picture has room again.
+    root.addEventListener("full", () => this.parts.ask());
+    for (const [step, text] of this.moved) this.#write(step, text);
+    if (!("live" in root.dataset)) this.parts.poll(false);
+  }
+}
+
+const root = document.getElementById("timeline");
     this.span = Number(root.dataset.span);
     this.elapsed = Number(root.dataset.elapsed);
     this.readAt = performance.now();

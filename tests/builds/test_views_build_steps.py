@@ -25,17 +25,26 @@ def kinds(steps) -> list[tuple[str, list[int]]]:
 
 def test_it_draws_bars_in_percent_of_the_attempt():
     rows = step_rows([step(0, 0, 10), step(1, 10, 30), step(2)], NOW)
-    assert [(row.bar_left, row.bar_width) for row in rows] == [(0, 25), (25, 75), (0, 0)]
+    assert [[(bar.left, bar.width) for bar in row.bars] for row in rows] == [[(0, 25)], [(25, 75)], []]
     assert [row.seconds for row in rows] == [10, 30, None]
 
 
 def test_it_lets_the_bar_of_a_running_step_grow():
     rows = step_rows([step(0, 0, 10), step(1, 10, state="running")], NOW + timedelta(seconds=40))
-    assert (rows[1].seconds, rows[1].bar_width) == (30, 75)
+    (bar,) = rows[1].bars
+    assert (rows[1].seconds, bar.width, bar.grows, bar.begin) == (30, 75, True, 10)
 
 
 def test_it_adds_up_the_intervals_of_a_step():
     assert step_rows([step(0, 0, 60, duration_s=12.5)], NOW)[0].seconds == 12.5
+
+
+def test_it_draws_each_interval_of_a_step_and_marks_the_chain_that_decides():
+    at = NOW.timestamp()
+    steps = [step(0, 0, 40, intervals=[[at, at + 10], [at + 30, at + 40]]), step(1, 0, 5), step(2, 40, 40, inputs=[0])]
+    rows = step_rows(steps, NOW)
+    assert [(bar.left, bar.width) for bar in rows[0].bars] == [(0, 12.5), (37.5, 12.5)]
+    assert [row.is_critical for row in rows] == [True, False, True]
 
 
 def test_it_folds_cached_steps_where_the_first_stands_and_internal_ones_at_the_end():
