@@ -22,6 +22,7 @@ from builds.api import (
     builds,
     cache,
     catchup,
+    dockerfile,
     failure,
     logs,
     pausing,
@@ -90,6 +91,7 @@ api.add_router("", logs.router)
 api.add_router("", timeline.router)
 api.add_router("", cache.router)
 api.add_router("", failure.router)
+api.add_router("", dockerfile.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)

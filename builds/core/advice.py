@@ -113,7 +113,7 @@ def hints_in(lines: Sequence[LastLine]) -> tuple[Hint, ...]:
     for pattern, what in OUTPUT_CLUES:
         for line, plain in spoken:
             match = pattern.search(plain)
-            if match and line.number not in taken:
+            if match and line.number not in taken and what not in {hint.what for hint in found}:
                 found.append(Hint(_filled(what, match), line))
                 taken.add(line.number)
                 break

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+_TESTS = "A test in this step failed: the lines around this one say which, and what it expected."
 # Every pattern is tried on one line at a time, the last line first.
 _ROWS: tuple[tuple[str, str], ...] = (
     # --- memory -------------------------------------------------------------------------------------------------------
@@ -215,11 +216,11 @@ _ROWS: tuple[tuple[str, str], ...] = (
     # --- tests and the rest -------------------------------------------------------------------------------------------
     (
         r"^\s*(?:✗|✘|✕|×|not ok \d|--- FAIL: |FAILED \S+::|●.*›)",
-        "A test in this step failed, and this line names it.",
+        _TESTS,
     ),
     (
         r"--- FAIL:|^FAILED |\bTests?:? .*\d+ failed|npm (?:error|ERR!) Test failed|AssertionError|^FAIL ",
-        "Tests in this step failed: the lines above name them.",
+        _TESTS,
     ),
     (
         r"No rule to make target '?(?P<target>[^',]+)",

@@ -9,6 +9,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from builds.models import Build, Step
+from builds.views.tab_dockerfile import context as dockerfile_context
+from builds.views.tab_dockerfile import count_findings
 from builds.views.tab_log import context as log_context
 from builds.views.tab_timeline import context as timeline_context
 
@@ -43,6 +45,8 @@ class Tab:
     counted: str = ""
     styles: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
+    # Whether it comes with the fragment, fetched anew while the build runs: its template is one `data-build-part`.
+    is_live: bool = False
 
 
 TABS = (
@@ -61,6 +65,16 @@ TABS = (
         timeline_context,
         styles=("css/timeline.css",),
         scripts=("js/timeline.js",),
+    ),
+    Tab(
+        "dockerfile",
+        "Dockerfile",
+        "builds/_tab_dockerfile.html",
+        dockerfile_context,
+        count=count_findings,
+        counted="warning",
+        styles=("css/dockerfile.css",),
+        is_live=True,
     ),
     Tab(
         "inputs",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -40,9 +40,14 @@ def build(request: HttpRequest, namespace: str, name: str, number: int) -> HttpR
 
 @require_safe
 def fragment(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
-    """Header and steps alone, as the page has them."""
+    """Header and steps alone, as the page has them, and the open tab where it lives (`?tab=`)."""
     found = find_build(request, namespace, name, number)
-    return render(request, "builds/_build_parts.html", _parts(request, found, attempt_asked(request, found)))
+    attempt = attempt_asked(request, found)
+    context = _parts(request, found, attempt)
+    tab = tab_of(request.GET.get("tab", ""))
+    if tab.is_live:
+        context |= {"live_tab": tab, **tab.context(Asked(request, found, attempt, context["steps"]))}
+    return render(request, "builds/_build_parts.html", context)
 
 
 def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
     is_newest = attempt == found.attempt
     return {
         "build_url": reverse("build", args=address),
-        "fragment_url": reverse("build-fragment", args=address) + ("" if is_newest else f"?attempt={attempt}"),
+        "fragment_url": _fragment_url(request, reverse("build-fragment", args=address), 0 if is_newest else attempt),
         "build": found,
         "repository": found.repository,
         "attempt": attempt,
@@ -72,6 +77,19 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
     }
+
+
+def _fragment_url(request: HttpRequest, address: str, attempt: int) -> str:
+    """With what the page itself was asked for, as far as its parts depend on it."""
+    query = QueryDict(mutable=True)
+    if attempt:
+        query["attempt"] = str(attempt)
+    tab = tab_of(request.GET.get("tab", ""))
+    if tab.is_live:
+        query["tab"] = tab.name
+        if platform := request.GET.get("platform", ""):
+            query["platform"] = platform
+    return f"{address}?{query.urlencode()}" if query else address
 
 
 def _now(steps: list[Step], total: int) -> tuple[int, int] | None:
