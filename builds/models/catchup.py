@@ -82,6 +82,7 @@ class CatchUp(models.Model):
                 fields=["source"], condition=Q(decided_at=None), name="one_open_catch_up_per_source"
             )
         ]
+        indexes = [models.Index(fields=["-id"], condition=Q(decided_at=None), name="catch_ups_open")]
 
     def __str__(self) -> str:
         return f"{self.source}: {len(self.missed)} missed"

@@ -118,6 +118,9 @@ class BuildRule(models.Model):
 
     class Meta:
         ordering = ["position", "pk"]
+        indexes = [
+            models.Index(fields=["-paused_at"], condition=models.Q(paused_at__isnull=False), name="rules_paused")
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_ref_type_display()} {self.pattern}"

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
-from accounts.models import Namespace, Role
+from accounts.access import member_of
+from accounts.models import Role
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildRule, CatchUp, Pause, Worker
 from lib.humanize import format_size, plural
@@ -18,6 +19,9 @@ from lib.humanize import format_size, plural
 MOST = 6
 # Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
 LOOK_BACK = 300
+# What a notice names of where it belongs to; a source also has its refs, which may be many.
+_BUILD = ("repository__name", "repository__namespace__name")
+_NAMED = tuple(f"source__{column}" for column in _BUILD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,9 @@ def _pauses() -> Iterator[Notice]:
 
 def _missed_pushes(user: Any) -> Iterator[Notice]:
     """Pushes that Imageyard did not hear of, where somebody has to say what is built of them."""
-    mine = Namespace.objects.with_role(user, Role.WRITE)
-    rows = CatchUp.objects.filter(source__repository__namespace__in=mine, decided_at=None)
-    for question in rows.select_related("source__repository__namespace").order_by("-pk")[:MOST]:
+    mine = member_of("source__repository__namespace", user, Role.WRITE)
+    rows = CatchUp.objects.filter(mine, decided_at=None).select_related("source__repository__namespace")
+    for question in rows.only("missed", *_NAMED).order_by("-pk")[:MOST]:
         repository, count = question.source.repository, len(question.missed)
         title = f"{repository.path}: {plural(count, 'push was', 'pushes were')} missed"
         refs = ", ".join(f"`{push['ref']}`" for push in question.missed[:3])
@@ -78,9 +82,9 @@ def _missed_pushes(user: Any) -> Iterator[Notice]:
 
 def _paused_rules(user: Any) -> Iterator[Notice]:
     """Rules that build by hand alone, since they failed too often."""
-    mine = Namespace.objects.with_role(user, Role.WRITE)
-    rows = BuildRule.objects.filter(source__repository__namespace__in=mine).exclude(paused_at=None)
-    for rule in rows.select_related("source__repository__namespace").order_by("-paused_at")[:MOST]:
+    mine = member_of("source__repository__namespace", user, Role.WRITE)
+    rows = BuildRule.objects.filter(mine, paused_at__isnull=False).select_related("source__repository__namespace")
+    for rule in rows.only("pattern", "paused_reason", *_NAMED).order_by("-paused_at")[:MOST]:
         repository = rule.source.repository
         url = f"{reverse('repository-rules', args=[repository.namespace.name, repository.name])}#paused-{rule.pk}"
         title = f"{repository.path}: the rule {rule.pattern} is paused"
@@ -89,9 +93,9 @@ def _paused_rules(user: Any) -> Iterator[Notice]:
 
 def _questions(user: Any) -> Iterator[Notice]:
     """Pull requests from forks that wait for a word of somebody who may give it."""
-    mine = Namespace.objects.with_role(user, Role.WRITE)
-    rows = Build.objects.filter(state=State.QUEUED, hold="approval", repository__namespace__in=mine).for_page()
-    for build in rows.order_by("pk")[:MOST]:
+    mine = member_of("repository__namespace", user, Role.WRITE)
+    rows = Build.objects.filter(mine, state=State.QUEUED, hold="approval").select_related("repository__namespace")
+    for build in rows.only("number", "pull_request", *_BUILD).order_by("pk")[:MOST]:
         asked = build.pull_request
         title = f"{build.repository.path}: pull request #{asked.get('number')} asks for your approval"
         text = f"“{asked.get('title', '')}” by {asked.get('author') or 'somebody'}, from a fork."
@@ -103,7 +107,8 @@ def _failing_rules(user: Any) -> Iterator[Notice]:
     """Rules whose newest finished build failed."""
     failed = Build.objects.visible_to(user).filter(state=State.FAILED, rule__isnull=False).order_by("-pk")
     newer = Build.objects.filter(rule=OuterRef("rule"), state__in=FINAL, pk__gt=OuterRef("pk"))
-    rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer)).for_page()
-    for build in rows.order_by("-pk")[:MOST]:
+    rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer))
+    columns = ("number", "ref_type", "ref", "error_message", "finished_at", *_BUILD)
+    for build in rows.select_related("repository__namespace").only(*columns).order_by("-pk")[:MOST]:
         title = f"{build.repository.path}: {build.get_ref_type_display().lower()} {build.ref} fails"
         yield Notice("bad", "x", title, build.error_message, build.get_absolute_url(), build)

@@ -11,8 +11,9 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.access import member_of
+from accounts.models import Role
 from builds.models import Source
-from registry.models import Repository
 
 # What no list needs: headers, bodies and rules are large, and only the page of one delivery shows them.
 LARGE = ("headers", "body", "rules_snapshot")
@@ -23,9 +24,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Deliveries to sources of the repositories in which `user` is a member; strangers see none of a public one."""
         if not user.is_authenticated:
             return self.none()
-        return self.filter(source__repository__in=Repository.objects.visible_to(user)).filter(
-            models.Q(source__repository__namespace__memberships__user=user) if not user.is_superuser else models.Q()
-        )
+        return self.filter(member_of("source__repository__namespace", user, Role.READ))
 
     def for_list(self) -> DeliveryQuerySet:
         """With what a row of a list names, and without what is large."""
@@ -132,7 +131,10 @@ class Delivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "forge_delivery_id"], name="one_delivery_per_forge_id"),
         ]
-        indexes = [models.Index(fields=["source", "-received_at"])]
+        indexes = [
+            models.Index(fields=["source", "-received_at"]),
+            models.Index(fields=["-received_at"], condition=models.Q(status="refused"), name="deliveries_refused"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event or 'request'} {self.ref} ({self.get_status_display()})"

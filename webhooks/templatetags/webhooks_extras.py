@@ -25,7 +25,8 @@ def refused_deliveries(user: Any) -> list[Delivery]:
         status=Delivery.Status.REFUSED,
         received_at__gt=timezone.now() - RECENT,
     )
-    rows = refused.select_related("source__repository__namespace").defer("body", "headers", "verdicts")
+    named = ("source__repository__name", "source__repository__namespace__name")
+    rows = refused.select_related("source__repository__namespace").only("source_id", "sentence", "received_at", *named)
     newest: dict[Any, Delivery] = {}
     for delivery in rows.order_by("-received_at")[: 10 * MOST]:
         newest.setdefault(delivery.source_id, delivery)
