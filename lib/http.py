@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -38,6 +39,15 @@ class Answer:
     headers: httpx.Headers
     body: bytes
     url: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """An answer whose body comes in pieces; `chunks` raises `ExchangeError` where the connection breaks."""
+
+    status: int
+    headers: httpx.Headers
+    chunks: Iterator[bytes]
 
 
 @dataclass(frozen=True)
@@ -102,10 +112,64 @@ def exchange(
         if answer.status not in _REDIRECTS or not location or method not in {"GET", "HEAD"}:
             return answer
         target = redirect_target(url, location)
-        if httpx.URL(target).netloc != httpx.URL(url).netloc:
-            sent = {name: value for name, value in sent.items() if name.lower() != "authorization"}
+        sent = _without_log_in(sent, url, target)
         url = target
     raise ExchangeError("it redirects in circles", retryable=False)
+
+
+@contextmanager
+def download(
+    client: httpx.Client,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    total_s: float = 30.0,
+    allow: Callable[[str], None] | None = None,
+) -> Iterator[Download]:
+    """Begin a GET whose body is too large to hold; redirects and `allow` as in `exchange`. Closed with the block.
+
+    All of it must be over in `total_s`. Raises `ExchangeError`.
+    """
+    deadline, sent = time.monotonic() + total_s, dict(headers or {})
+    for _ in range(_MAX_REDIRECTS + 1):
+        if allow is not None:
+            allow(url)
+        left_s = max(deadline - time.monotonic(), 0.1)
+        try:
+            request = client.build_request("GET", url, headers=sent, timeout=_at_most(client.timeout, left_s))
+            response = client.send(request, stream=True)
+        except httpx.InvalidURL as error:
+            raise ExchangeError("its address is not a URL", retryable=False) from error
+        except httpx.HTTPError as error:
+            reason, retryable = _reason(error)
+            raise ExchangeError(reason, retryable=retryable) from error
+        with closing(response):
+            location = response.headers.get("location", "")
+            if response.status_code not in _REDIRECTS or not location:
+                yield Download(response.status_code, response.headers, _pieces(response, deadline, total_s))
+                return
+        target = redirect_target(url, location)
+        sent = _without_log_in(sent, url, target)
+        url = target
+    raise ExchangeError("it redirects in circles", retryable=False)
+
+
+def _pieces(response: httpx.Response, deadline: float, total_s: float) -> Iterator[bytes]:
+    try:
+        for chunk in response.iter_bytes():
+            if time.monotonic() > deadline:
+                raise ExchangeError(f"its answer was not complete after {total_s:g} s", retryable=True)
+            yield chunk
+    except httpx.HTTPError as error:
+        reason, retryable = _reason(error)
+        raise ExchangeError(reason, retryable=retryable) from error
+
+
+def _without_log_in(headers: dict[str, str], url: str, target: str) -> dict[str, str]:
+    """Credentials stay on the host that they are for."""
+    if httpx.URL(target).netloc == httpx.URL(url).netloc:
+        return headers
+    return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
 def _at_most(timeout: httpx.Timeout, total_s: float) -> httpx.Timeout:

@@ -10,6 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
@@ -214,6 +215,15 @@ class RegistryClient:
         if digest_of(body, digest) != digest:
             raise self._wrong(call, "its content does not have the digest that it is stored under")
         return body
+
+    @contextmanager
+    def open_blob(self, repository: str, digest: str, *, total_s: float) -> Iterator[Iterator[bytes]]:
+        """Give a blob of any size piece by piece, for at most `total_s`; whoever reads it all verifies its digest."""
+        call = self._call("GET", f"/v2/{repository}/blobs/{digest}", repository, "pull", reference=digest)
+        if not is_digest(digest):
+            raise self._wrong(call, "that is not a digest")
+        with self._transport.stream(call, total_s) as chunks:
+            yield chunks
 
     def image_facts(self, repository: str, reference: str) -> ImageFacts:
         """Read what a page says of an image: a request for the manifest, one for each platform, one for the config."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
 
 from lib.addresses import AddressRefused
-from lib.http import Answer, ExchangeError, Limits, exchange, make_client
+from lib.http import Answer, Download, ExchangeError, Limits, download, exchange, make_client
 from lib.humanize import format_duration
 from registry.client.auth import LogIn, LogIns
 from registry.core.challenge import parse_challenge
@@ -124,6 +125,36 @@ class Transport:
             if not error.retryable or pause is None or time.monotonic() + pause > self._deadline:
                 raise self._told(error, tries, hint)
             self._wait(pause)
+
+    @contextmanager
+    def stream(self, call: Call, total_s: float) -> Iterator[Iterator[bytes]]:
+        """Begin a GET whose answer is too large to hold; its pieces, for at most `total_s`. Raises `RegistryError`.
+
+        Tried once, with a fresh log-in where the registry wants one: whoever reads so much asks again later.
+        """
+        asked = self.asked(call)
+        try:
+            with self._begun(call, asked, total_s) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise explain(asked, Refusal(answer.status, answer.headers, b""))
+                yield answer.chunks
+        except ExchangeError as failure:
+            raise self._told(unreachable(asked, failure.reason, retryable=failure.retryable), 1, None) from failure
+        except AddressRefused as refused:
+            raise RegistryError(refused.message, kind=RegistryErrorKind.NETWORK) from refused
+
+    @contextmanager
+    def _begun(self, call: Call, asked: Asked, total_s: float) -> Iterator[Download]:
+        url = f"{self._scheme}://{self.host}{call.path}"
+        log_in = self._log_ins.kept(call.scope)
+        for is_last in (False, True):
+            headers = {**call.headers, **({"Authorization": log_in.authorization} if log_in else {})}
+            with download(self._http, url, headers=headers, total_s=total_s, allow=self._allow) as answer:
+                challenge = parse_challenge(answer.headers.get("www-authenticate", ""))
+                if is_last or answer.status != HTTPStatus.UNAUTHORIZED or challenge is None:
+                    yield answer
+                    return
+            log_in = self._log_ins.answer(challenge, call.scope, asked)
 
     def _authorised(self, call: Call, asked: Asked, limits: Limits) -> Answer:
         """Send once; where the registry wants a log-in, make a fresh one and send once more."""
