@@ -20,12 +20,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Role
+from builds.core.linetimes import pack
 from builds.core.states import State
 from builds.logs.archive import archive_log
-from builds.logs.stream import connect
+from builds.logs.frames import compress, decompress, marks_behind
+from builds.logs.stream import connect, stream_key
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step, Worker
-from builds.models.log import DatabaseFrames
+from builds.models.log import DatabaseFrames, LogFrame
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
 PASSWORD = "correct horse battery"
@@ -180,7 +182,7 @@ def succeeded() -> dict[str, Any]:
     return _told(row)
 
 
-def failed() -> dict[str, Any]:
+def failed(more: str = "") -> dict[str, Any]:
     row = build(
         state="failed",
         steps_done=8,
@@ -190,7 +192,7 @@ def failed() -> dict[str, Any]:
         error_line=9,
     )
     wrong = "\x1b[31m  ✗ login refuses a wrong password\x1b[39m\n    expected 401, got 500\n\x1b[31mnpm error\x1b[39m Test failed.\n"
-    write(row.pk, 1, {"0": "HEAD is now at a1b2c3d\n", "6": NPM, "8": TESTS + wrong})
+    write(row.pk, 1, {"0": "HEAD is now at a1b2c3d\n", "6": NPM, "8": TESTS + more + ("" if more else wrong)})
     return _told(row)
 
 
@@ -226,10 +228,14 @@ def retried() -> dict[str, Any]:
     return _told(row)
 
 
-def with_log(text: str, state: str = "succeeded", **fields: Any) -> dict[str, Any]:
+def with_log(text: str, state: str = "succeeded", has_times: bool = True, **fields: Any) -> dict[str, Any]:
     """A build whose only spoken step printed `text` (surrogate escapes stand for raw bytes)."""
     row = build(state=state, **fields)
     write(row.pk, 1, {"8": text})
+    if not has_times:  # as logs were before times were kept
+        for frame in LogFrame.objects.filter(build=row):
+            frame.data = compress(decompress(bytes(frame.data)))
+            frame.save()
     return _told(row)
 
 
@@ -269,6 +275,19 @@ def million() -> dict[str, Any]:
 
 def append(build_id: int, step: int, text: str) -> dict[str, Any]:
     write(build_id, 1, {str(step): text}, seal=False)
+    return {}
+
+
+def age_log(build_id: int, seconds: int) -> dict[str, Any]:
+    """What a running build has printed so far was printed some time ago."""
+    writer = WRITERS[build_id]
+    writer.flush()
+    connect(settings.REDIS_URL).delete(stream_key(build_id))
+    for frame in LogFrame.objects.filter(build_id=build_id):
+        marks = marks_behind(bytes(frame.data), frame.first_line)
+        older = [(line, at_ms - 1000 * seconds) for line, at_ms in marks]
+        frame.data = compress(decompress(bytes(frame.data))) + pack(older, frame.first_line)
+        frame.save()
     return {}
 
 
