@@ -33,6 +33,27 @@ def steps_of(build: Build, attempt: int | None = None) -> list[Step]:
     return list(build.steps.filter(attempt=attempt or build.attempt).order_by("index"))
 
 
+# The columns that a sentence is made of, for lists that read no others.
+SAID = (
+    "number",
+    "state",
+    "hold",
+    "hold_until",
+    "pull_request",
+    "untrusted",
+    "wait_reason",
+    "lease_until",
+    "cancel_requested_at",
+    "cancelled_by",
+    "cancel_reason",
+    "skip_reason",
+    "error_message",
+    "tags",
+    "moves",
+    "superseded_by__number",
+)
+
+
 def sentence_of(build: Build) -> str:
     """What a person reads under the state, whatever the state is."""
     return sentences_of([build])[build.pk]

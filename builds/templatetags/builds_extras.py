@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from builds.core.states import State
 from builds.models import Build
 from builds.templatetags.icons import draw
+from builds.templatetags.pills import pill
 from lib.humanize import format_ago, format_duration, format_size, plural, short_commit, short_digest
 
 register = template.Library()
@@ -32,8 +33,6 @@ _LOOK = {
     State.CANCELLED: ("idle", "player-stop"),
     State.SUPERSEDED: ("idle", "player-skip-forward"),
 }
-# A build that Imageyard itself ended, as there was nothing to build: nobody stopped it.
-_SKIPPED = {"tone": "idle", "icon_name": "player-skip-forward", "icon_class": "", "word": "skipped", "more": ""}
 _FAULTS = {
     "user": "your build",
     "source": "source",
@@ -57,8 +56,8 @@ def tone_of(state: str) -> str:
     return _LOOK[State(state)][0]
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def state_pill(build: Build) -> dict[str, str]:
+@register.simple_tag
+def state_pill(build: Build) -> SafeString:
     """`{% state_pill build %}`: one word, one colour, one icon; whose fault, by whom, by which build."""
     state = State(build.state)
     tone, icon_name = _LOOK[state]
@@ -66,25 +65,22 @@ def state_pill(build: Build) -> dict[str, str]:
     if state is State.FAILED:
         more = _FAULTS.get(build.error_kind, "")
     elif build.skip_reason:
-        return {**_SKIPPED, "title": build.skip_reason}
+        return skipped_pill(build.skip_reason)
     elif state is State.CANCELLED and build.cancelled_by:
         more = f"by {build.cancelled_by}"
     elif state is State.SUPERSEDED and build.superseded_by_id and Build.superseded_by.is_cached(build):
         more = f"by #{build.superseded_by.number}" if build.superseded_by else ""
-    return {
-        "tone": tone,
-        "icon_name": icon_name,
-        "icon_class": "spin" if tone == "run" else "",
-        "word": state.value,
-        "more": more,
-        "title": build.error_message if state is State.FAILED else "",
-    }
+    title = build.error_message if state is State.FAILED else ""
+    return pill(tone, icon_name, state.value, more=more, title=title, icon_class="spin" if tone == "run" else "")
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def skipped_pill() -> dict[str, str]:
-    """`{% skipped_pill %}`: of a push that made no build, as its message asked for none."""
-    return dict(_SKIPPED)
+@register.simple_tag
+def skipped_pill(reason: str = "") -> SafeString:
+    """`{% skipped_pill %}`: of a push that made no build, as its message asked for none, or there was nothing new.
+
+    It is of what Imageyard itself ended: nobody stopped it.
+    """
+    return pill("idle", "player-skip-forward", "skipped", title=reason)
 
 
 @register.simple_tag

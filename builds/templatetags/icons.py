@@ -20,6 +20,7 @@ _INSIDE = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 _BOX = re.compile(r'\s*<path stroke="none"[^>]*/>')
 
 
+@lru_cache(maxsize=512)
 def draw(name: str, css_class: str = "") -> SafeString:
     """An inline `<svg>` of Tabler's icon `name`; an empty one where the file is missing (parts not installed)."""
     return format_html(

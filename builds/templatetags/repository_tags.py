@@ -56,12 +56,12 @@ def spark(bars: Sequence[Bar]) -> SafeString:
     over = [bar.seconds for bar in bars if bar.state in FINAL]
     longest = max(over or [bar.seconds for bar in bars], default=0.0) or 1.0
     drawn = []
-    for place, bar in enumerate(bars, BARS - len(bars)):
-        title = f"#{bar.number} {bar.state}, {format_duration(bar.seconds)}"
-        tall = min(HEIGHT, max(2.0, HEIGHT * bar.seconds / longest))
+    for x, bar in enumerate(bars, BARS - len(bars)):
+        seconds = bar.seconds
+        tall = min(HEIGHT, max(2.0, HEIGHT * seconds / longest))
         drawn.append(
-            f'<rect class="spark-{tone_of(bar.state)}" x="{place * STEP}" y="{HEIGHT - tall:.1f}" width="{STEP - 1.5}"'
-            f' height="{tall:.1f}" rx="1"><title>{title}</title></rect>'
+            f'<rect class="spark-{tone_of(bar.state)}" x="{x * STEP}" y="{HEIGHT - tall:.1f}" height="{tall:.1f}">'
+            f"<title>#{bar.number} {bar.state}, {format_duration(seconds)}</title></rect>"
         )
     return mark_safe(  # noqa: S308 — numbers and our own words
         f'<svg class="spark" viewBox="0 0 {BARS * STEP} {HEIGHT}" role="img"'

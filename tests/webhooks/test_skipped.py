@@ -148,7 +148,7 @@ def test_it_keeps_the_last_ones_alone(source, monkeypatch):
 def test_it_costs_a_constant_number_of_queries(source, writer, django_assert_max_num_queries):
     for place in range(20):
         skipped(source, commit=f"{place:040x}", minutes=place)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         assert len(writer.get(BUILDS).context["rows"]) == 20
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django import template
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
+from builds.templatetags.pills import pill
 from webhooks.models import Delivery
 from webhooks.providers.gitlab import signing_token as gitlab_signing_token
 
@@ -24,22 +26,22 @@ _LOOK = {
 }
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def delivery_pill(delivery: Delivery) -> dict[str, str]:
+@register.simple_tag
+def delivery_pill(delivery: Delivery) -> SafeString:
     """`{% delivery_pill delivery %}`: one word, one colour, one icon; how often, where a flood shares the row."""
     times = f"{delivery.times:,} times" if delivery.times > 1 else ""
     return _pill(Status(delivery.status), times)
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def status_pill(status: str) -> dict[str, str]:
+@register.simple_tag
+def status_pill(status: str) -> SafeString:
     """`{% status_pill change.status %}`: the same of one ref among several."""
     return _pill(Status(status))
 
 
-def _pill(status: Status, more: str = "") -> dict[str, str]:
+def _pill(status: Status, more: str = "") -> SafeString:
     tone, icon_name = _LOOK[status]
-    return {"tone": tone, "icon_name": icon_name, "word": str(status.label), "more": more}
+    return pill(tone, icon_name, str(status.label), more=more)
 
 
 @register.filter

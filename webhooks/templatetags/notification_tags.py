@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django import template
+from django.utils.safestring import SafeString
 
+from builds.templatetags.pills import pill
 from webhooks.models import Notification, Subscription
 from webhooks.senders.events import EVENTS
 from webhooks.senders.targets import service_of
@@ -22,13 +24,13 @@ _LOOK = {
 }
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def notification_pill(row: Notification) -> dict[str, str]:
+@register.simple_tag
+def notification_pill(row: Notification) -> SafeString:
     """`{% notification_pill row %}`: one word, one colour, one icon."""
     tone, icon_name = _LOOK[_S(row.state)]
     if row.state == _S.QUEUED and row.attempts:
-        return {"tone": "warn", "icon_name": "clock", "word": "trying again", "more": ""}
-    return {"tone": tone, "icon_name": icon_name, "word": row.get_state_display(), "more": ""}
+        return pill("warn", "clock", "trying again")
+    return pill(tone, icon_name, row.get_state_display())
 
 
 @register.filter

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django import template
+from django.utils.safestring import SafeString
 
+from builds.templatetags.pills import pill
 from webhooks.models import TriggerCall
 
 register = template.Library()
@@ -17,9 +19,9 @@ _LOOK = {
 }
 
 
-@register.inclusion_tag("partials/state_pill.html")
-def trigger_pill(call: TriggerCall) -> dict[str, str]:
+@register.simple_tag
+def trigger_pill(call: TriggerCall) -> SafeString:
     """`{% trigger_pill call %}`: one word, one colour, one icon; how often, where a flood shares the row."""
     tone, icon_name = _LOOK[Status(call.status)]
     times = f"{call.times:,} times" if call.times > 1 else ""
-    return {"tone": tone, "icon_name": icon_name, "word": call.get_status_display(), "more": times}
+    return pill(tone, icon_name, call.get_status_display(), more=times)
