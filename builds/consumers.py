@@ -50,8 +50,8 @@ class BuildConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not await database_sync_to_async(_may_see_build)(self.scope, build_id):
             await self.close(code=NOT_FOUND)
             return
-        cursor = _query(self.scope, "cursor")[:100]
-        deaf = LINES if _query(self.scope, "without") == "log" else frozenset()
+        cursor = query_value(self.scope, "cursor")[:100]
+        deaf = LINES if query_value(self.scope, "without") == "log" else frozenset()
         self.pump = asyncio.create_task(self._send_all(build_id, cursor, deaf))
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 — the name is Channels'
@@ -107,7 +107,7 @@ class PagesConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         self.settling: asyncio.Task[None] | None = None
         self.groups = []
         await self.accept()
-        asked = _query(self.scope, "topics").split(",")[:MAX_TOPICS]
+        asked = query_value(self.scope, "topics").split(",")[:MAX_TOPICS]
         allowed = await database_sync_to_async(_visible_topics)(self.scope, asked)
         try:
             for topic in allowed:
@@ -137,12 +137,12 @@ class PagesConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
             await asyncio.sleep(SETTLE_S)
 
 
-def _query(scope: dict[str, Any], name: str) -> str:
+def query_value(scope: dict[str, Any], name: str) -> str:
     values = parse_qs(scope.get("query_string", b"").decode("latin-1")).get(name)
     return values[-1] if values else ""
 
 
-def _user(scope: dict[str, Any]) -> Any:
+def user_of(scope: dict[str, Any]) -> Any:
     """Who is at the other end: by token if one is sent (a wrong one is nobody), else by session."""
     header = dict(scope.get("headers", [])).get(b"authorization", b"").decode("latin-1")
     if header:
@@ -152,11 +152,11 @@ def _user(scope: dict[str, Any]) -> Any:
 
 
 def _may_see_build(scope: dict[str, Any], build_id: int) -> bool:
-    return Build.objects.visible_to(_user(scope)).filter(pk=build_id).exists()
+    return Build.objects.visible_to(user_of(scope)).filter(pk=build_id).exists()
 
 
 def _visible_topics(scope: dict[str, Any], asked: list[str]) -> list[str]:
-    user = _user(scope)
+    user = user_of(scope)
     numbered: dict[str, dict[int, str]] = {"repository": {}, "build": {}}
     allowed = [topic for topic in asked if topic in COMMON_TOPICS and user.is_authenticated]
     for topic in asked:

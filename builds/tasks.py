@@ -25,6 +25,7 @@ def tick() -> None:
     """Every 10 s from beat: take builds of dead workers away from them, and ring for whatever may start."""
     from builds.actions.catchup import ring_for_looks
     from builds.actions.debug_images import sweep_debug_images
+    from builds.actions.debug_shells import sweep_shells
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
     from builds.actions.upkeep import ring_for_due, sweep_all
@@ -35,6 +36,7 @@ def tick() -> None:
     ring_for_readings(now)
     ring_for_looks(now)
     sweep_debug_images(now)
+    sweep_shells(now)
     ring_for_due(now)
 
 

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 REPORT_S = 10.0
 _PR_SET_PDEATHSIG = 1
 _ended = threading.Event()
+_shells: list[Any] = []
 
 
 def worker_name() -> str:
@@ -70,6 +71,12 @@ def _slot_starts(**_: Any) -> None:
 def _worker_ready(**_: Any) -> None:
     # In a thread, which asks a database that is away at this moment again.
     threading.Thread(target=_report_until_ended, name="report", daemon=True).start()
+    # Beside the slots, since a shell lasts as long as a person looks around in it.
+    from builds.pipeline.shells import Shells
+
+    shells = Shells(worker_name())
+    _shells.append(shells)
+    shells.start()
 
 
 def _take_over() -> None:
@@ -116,6 +123,8 @@ def _worker_shutting_down(**_: Any) -> None:
 @worker_shutdown.connect
 def _worker_ended(**_: Any) -> None:
     _ended.set()
+    for shells in _shells:
+        shells.close()
     workers.worker_stopped(worker_name())
 
 

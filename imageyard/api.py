@@ -22,6 +22,8 @@ from builds.api import (
     builds,
     cache,
     catchup,
+    compare,
+    debug,
     dockerfile,
     failure,
     logs,
@@ -90,6 +92,7 @@ api.add_router("", builds.router)
 api.add_router("", logs.router)
 api.add_router("", timeline.router)
 api.add_router("", cache.router)
+api.add_router("", compare.router)
 api.add_router("", failure.router)
 api.add_router("", dockerfile.router)
 api.add_router("", variables.router)
@@ -99,6 +102,7 @@ api.add_router("", bases.router)
 api.add_router("", backfill.router)
 api.add_router("", rules_source.router)
 api.add_router("", catchup.router)
+api.add_router("", debug.router)
 api.add_router("", pausing.router)
 api.add_router("", queue.router)
 api.add_router("", rules_exchange.router)

@@ -30,7 +30,7 @@ def archive_log(
     done = store.archive(build_id, attempt)
     if done is not None:
         return done
-    folder = f"{_folder(build_id)}/{attempt}"
+    folder = f"{folder_of(build_id)}/{attempt}"
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         source = LiveSource(store, None, build_id, attempt)
         index = list(_write(spool, source))
@@ -43,7 +43,7 @@ def archive_log(
 def forget_logs(build_id: int, *, storage: Storage | None = None) -> None:
     """Remove every object of a build that is gone; again does nothing."""
     storage = storage or storages["logs"]
-    folder = _folder(build_id)
+    folder = folder_of(build_id)
     try:
         attempts = storage.listdir(folder)[0]
     except (FileNotFoundError, NotImplementedError):
@@ -52,7 +52,8 @@ def forget_logs(build_id: int, *, storage: Storage | None = None) -> None:
         _remove_others(storage, f"{folder}/{attempt}", "")
 
 
-def _folder(build_id: int) -> str:
+def folder_of(build_id: int) -> str:
+    """Below which everything of a build is kept in the log storage."""
     return f"{build_id // 1000:06d}/{build_id}"
 
 

@@ -13,8 +13,8 @@ from uuid import UUID
 from django.conf import settings
 
 from builds.core.states import RUNNING
-from builds.models import Build, Source
-from builds.pipeline.sandbox import sweep
+from builds.models import Build, DebugSession, Source
+from builds.pipeline.sandbox import shell_name, sweep
 
 
 def remove_leftovers() -> int:
@@ -34,14 +34,15 @@ def remove_leftovers() -> int:
 
 
 def remove_containers() -> int:
-    """Remove containers, networks, volumes and images of tests and hooks whose run is over; gives how many."""
+    """Remove containers, networks, volumes and images of tests, hooks and shells whose run is over; gives how many."""
     return sweep(_running)
 
 
 def _running() -> set[str]:
-    """The runs under way, each as its folder and its containers are named."""
+    """The runs and shells under way, each as its folder and its containers are named."""
     rows = Build.objects.filter(state__in=RUNNING).values_list("pk", "attempt")
-    return {f"{pk}.{attempt}" for pk, attempt in rows}
+    shells = DebugSession.objects.open().values_list("pk", flat=True)
+    return {*(f"{pk}.{attempt}" for pk, attempt in rows), *map(shell_name, shells)}
 
 
 def remove_mirrors() -> int:

@@ -25,6 +25,11 @@ def run_name(run: Run) -> str:
     return f"{run.build_id}.{run.attempt}"
 
 
+def shell_name(session_id: int) -> str:
+    """A shell on a debug image, told apart from runs."""
+    return f"shell.{session_id}"
+
+
 def labels_of(run: Run) -> dict[str, str]:
     """What every container, network and volume of a run is marked with, so that it can be found again."""
     return {OWNER: owner(), RUN: run_name(run)}
