@@ -23,6 +23,12 @@ _KEYS = {
 }
 _FILES = {"github": "blob/", "gitlab": "-/blob/", "gitea": "src/branch/", "bitbucket": "src/"}
 _COMMITS = {"github": "commit/", "gitlab": "-/commit/", "gitea": "commit/", "bitbucket": "commits/"}
+_COMPARED = {
+    "github": "compare/",
+    "gitlab": "-/compare/",
+    "gitea": "compare/",
+    "bitbucket": "branches/compare/",
+}
 # Bitbucket Data Center, told from Cloud by its host, has other pages, two of them not below the repository's.
 _CLOUD = "bitbucket.org"
 _SERVER_HOOKS, _SERVER_KEYS = "plugins/servlet/webhooks/", "plugins/servlet/ssh/"
@@ -71,6 +77,18 @@ def commit_page(forge: str, clone_url: str, commit: str) -> str:
         return f"{server[0]}{server[1]}/commits/{commit}" if commit else ""
     page = _page(_COMMITS, forge, clone_url)
     return f"{page}{commit}" if page and commit else ""
+
+
+def compare_page(forge: str, clone_url: str, before: str, after: str) -> str:
+    """Where the forge shows what differs between two commits; "" where it has no such page or one is not known."""
+    if not before or not after:
+        return ""
+    if server := _server(forge, clone_url):
+        return f"{server[0]}{server[1]}/compare/diff?sourceBranch={after}&targetBranch={before}"
+    page = _page(_COMPARED, forge, clone_url)
+    # Bitbucket names the newer one first, and sets them apart by a line break.
+    pair = f"{after}%0D{before}" if forge == "bitbucket" else f"{before}...{after}"
+    return f"{page}{pair}" if page else ""
 
 
 def files_page(forge: str, clone_url: str, branch: str) -> str:

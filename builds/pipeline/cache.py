@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from builds.core.states import State
 from builds.engine.gitdiff import NoBase
 from builds.engine.gitlook import look
 from builds.models import Build, BuildRecord, Step
+from builds.models.ran import ran_of
 from builds.pipeline.checkout import mirror_for
 from builds.pipeline.job import Job
 from lib.storable import storable
@@ -34,7 +35,7 @@ def report_cache(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict
     """A recorder: why the steps of this build ran or did not, whether it succeeded or failed."""
     build = job.build
     steps = list(Step.objects.filter(build=build, attempt=job.run.attempt))
-    ran = _ran(steps)
+    ran = ran_of(steps)
     if not ran:
         return {}  # it never came to BuildKit, or only finished the publication of an earlier attempt
     this = _side(build, ran, BuildRecord.objects.filter(build=build).first())
@@ -66,26 +67,6 @@ def _side(build: Build, ran: Sequence[Ran], record: BuildRecord | None) -> Side:
     )
 
 
-def _ran(steps: Iterable[Step]) -> list[Ran]:
-    """BuildKit's steps; our own have no vertex."""
-    return [
-        Ran(
-            index=step.index,
-            name=step.name,
-            state=step.state,
-            cached=step.cached,
-            inputs=tuple(step.inputs),
-            operation=step.operation,
-            fingerprint=step.fingerprint,
-            paths=tuple(step.paths),
-            lines=tuple(step.dockerfile_lines),
-            seconds=step.duration_s,
-        )
-        for step in steps
-        if step.vertex
-    ]
-
-
 def _compared_with(build: Build) -> tuple[Side | None, Side | None, dict[int, float]]:
     """The last build of the rule that succeeded, of the same ref if there is one; a newer one that did not; and what
     the first one's report knows of the times of its steps, by index.
@@ -115,7 +96,7 @@ def _stored(build: Build) -> Side | None:
     """An earlier build as its rows have it; None where BuildKit ran no step of it."""
     steps = Step.objects.filter(build=build).exclude(vertex="").order_by("-attempt", "index")
     rows = list(steps)
-    ran = _ran(row for row in rows if row.attempt == rows[0].attempt)
+    ran = ran_of(row for row in rows if row.attempt == rows[0].attempt)
     return _side(build, ran, getattr(build, "record", None)) if ran else None
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from builds.models import Build, Step
+from builds.views.compare import compare_context
+from builds.views.tab_cache import cache_context
 from builds.views.tab_dockerfile import context as dockerfile_context
 from builds.views.tab_dockerfile import count_findings
 from builds.views.tab_log import context as log_context
@@ -76,6 +78,7 @@ TABS = (
         styles=("css/dockerfile.css",),
         is_live=True,
     ),
+    Tab("cache", "Cache", "builds/_cache_tab.html", cache_context, styles=("css/charts.css", "css/cache.css")),
     Tab(
         "inputs",
         "Inputs",
@@ -83,6 +86,9 @@ TABS = (
         _nothing,
         count=lambda build: len(build.warnings),
         counted="warning",
+    ),
+    Tab(
+        "compare", "Compare", "builds/_compare_tab.html", compare_context, styles=("css/review.css", "css/compare.css")
     ),
 )
 
