@@ -141,13 +141,13 @@ def compare_config(before: ComparedConfig, after: ComparedConfig) -> tuple[Confi
     rows: list[ConfigRow] = []
     for what, was, now in (
         ("Platform", before.platform, after.platform),
-        ("Entrypoint", _joined(before.entrypoint), _joined(after.entrypoint)),
-        ("Command", _joined(before.cmd), _joined(after.cmd)),
+        ("Entrypoint", joined(before.entrypoint), joined(after.entrypoint)),
+        ("Command", joined(before.cmd), joined(after.cmd)),
         ("User", before.user or "root", after.user or "root"),
         ("Working directory", before.working_dir or "/", after.working_dir or "/"),
         ("Stop signal", before.stop_signal, after.stop_signal),
         ("Health check", before.healthcheck, after.healthcheck),
-        ("Shell", _joined(before.shell), _joined(after.shell)),
+        ("Shell", joined(before.shell), joined(after.shell)),
     ):
         if was != now:
             rows.append(ConfigRow(_change(was, now), what, "", was, now))
@@ -241,6 +241,6 @@ def _change(before: str, after: str) -> Change:
     return "changed" if before and after else "added" if after else "removed"
 
 
-def _joined(words: Sequence[str]) -> str:
+def joined(words: Sequence[str]) -> str:
     """As exec form reads: words with spaces in quotes."""
     return " ".join(f'"{word}"' if not word or any(mark.isspace() for mark in word) else word for word in words)
