@@ -83,7 +83,9 @@ def said(tag: str, sizes: Sequence[Size], *, since: datetime, now: datetime) -> 
     change = 100 * (last.size_bytes - first.size_bytes) / first.size_bytes
     if abs(change) < SAME_PERCENT:
         return f"`{tag}` kept its size {span}: {size}."
-    both = f"from {format_size(first.size_bytes)} to {size}"
+    was = format_size(first.size_bytes)
+    difference = format_size(abs(last.size_bytes - first.size_bytes))
+    both = f"from {was} to {size}" if was != size else f"by {difference}, to {size}"
     if last.size_bytes >= TIMES * first.size_bytes:
         return f"`{tag}` grew to {last.size_bytes / first.size_bytes:.1f} times its size {span}: {both}."
     return f"`{tag}` {'grew' if change > 0 else 'shrank'} {max(1, round(abs(change)))} % {span}: {both}."
@@ -104,7 +106,7 @@ def _thinned(sizes: Sequence[Size], since: datetime, now: datetime) -> list[Size
     slots: dict[int, Size] = {}
     for size in sizes[1:-1]:
         share = (size.at - since).total_seconds() / whole
-        slots[int(share * (POINTS - 2))] = size
+        slots[int(share * (POINTS - 3))] = size
     return [sizes[0], *(slots[key] for key in sorted(slots)), sizes[-1]]
 
 
