@@ -7,6 +7,7 @@ from builds.models.build import Build, BuildEvent, BuildSequence, Step
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.changes import CommitChanges
 from builds.models.debug import DebugImage, DebugSession
+from builds.models.image import ImageLook
 from builds.models.log import LogArchive, LogFrame
 from builds.models.pause import Pause, Pauses
 from builds.models.record import BuildRecord
@@ -30,6 +31,7 @@ __all__ = [
     "CommitChanges",
     "DebugImage",
     "DebugSession",
+    "ImageLook",
     "LogArchive",
     "LogFrame",
     "Pause",
