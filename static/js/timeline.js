@@ -35,34 +35,9 @@ class LiveTimeline {
   #swapped() {
     const root = document.getElementById("timeline");
     // The right end is reached: a new picture has room again.
-    root.addEventListener("full", () => this.parts.ask());
+    root.addEventListener("full", () => this.parts.ask(), { once: true });
     for (const [step, text] of this.moved) this.#write(step, text);
     if (!("live" in root.dataset)) this.parts.poll(false);
-  }
-}
-
-const root = document.getElementById("timeline");
-    this.span = Number(root.dataset.span);
-    this.elapsed = Number(root.dataset.elapsed);
-    this.readAt = performance.now();
-    for (const [step, text] of this.moved) this.#write(step, text);
-    if ("live" in root.dataset || !this.growing) return;
-    clearInterval(this.growing);
-    this.parts.poll(false);
-  }
-
-  #grow() {
-    const now = this.elapsed + (performance.now() - this.readAt) / 1000;
-    let isFull = false;
-    for (const bar of document.querySelectorAll("#timeline [data-grows]")) {
-      const begin = Number(bar.dataset.grows);
-      const left = Math.min((begin / this.span) * 100, 99.7);
-      const width = Math.min(((now - begin) / this.span) * 100, 100 - left);
-      bar.style.width = `${Math.max(width, 0.3).toFixed(3)}%`;
-      isFull ||= now >= this.span;
-    }
-    // The right end is reached: a new picture has room again.
-    if (isFull) this.parts.ask();
   }
 }
 

@@ -28,6 +28,7 @@ from builds.logs.stream import connect, stream_key
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step, Worker
 from builds.models.log import DatabaseFrames, LogFrame
+from tests.browser.timeline_scenes import timed_build, timed_end, timed_on  # noqa: F401 — scenes
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
 PASSWORD = "correct horse battery"
