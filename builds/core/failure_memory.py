@@ -152,10 +152,11 @@ def _judge_count(report: MemoryReport, had: str) -> Killed:
             f"{killed}, most likely because the builder ran out of memory. "
             "Give the builder more memory, or let the step use less.",
         )
-    if report.counted == 0:
+    # Where the kernel's log tells of as many kills as it counts, and none of them fits, all were of others.
+    if report.counted <= len(report.kills):
         return Killed(
             False,
-            f"{killed}, but not for want of memory: the kernel of the builder's host counted no such kill. Something "
+            f"{killed}, but not for want of memory: the kernel of the builder's host tells of no such kill. Something "
             "in the step, or somebody on that host, sent the signal.",
         )
     return Killed(

@@ -43,7 +43,7 @@ WRONG = [
         "b07-killed",
         {"Dockerfile": "{base}RUN sh -c 'kill -9 $$'; exit $?\n"},
         {},
-        "was killed (exit code 137), most likely",
+        "was killed (exit code 137), but not for want of memory",
         3,
     ),
     (

@@ -90,6 +90,7 @@ VERDICTS = [
     ("another step's", MemoryReport((kill(NOON - timedelta(hours=1)),), 0), False, "but not for want of memory"),
     ("after the end", MemoryReport((kill(NOON + timedelta(minutes=1)),), None), None, "most likely because"),
     ("another container's", MemoryReport((kill(group="/docker/abc"),), None), None, "most likely because"),
+    ("others' alone", MemoryReport((kill(group="/docker/abc"),), 1), False, "but not for want of memory"),
     (
         "under systemd",
         MemoryReport((kill(group="/system.slice/docker-abc.scope"),), 1),
