@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from accounts.models import User
-from builds.actions import cancel_build, request_probe, retry_build, trigger_builds
+from builds.actions import cancel_build, pauses, request_probe, retry_build, trigger_builds, workers
 from builds.core.rules import Ref, check_rule
 from builds.models import (
     Build,
@@ -20,6 +20,7 @@ from builds.models import (
     CatchUp,
     CatchUpLook,
     LogArchive,
+    Pause,
     Review,
     RulesFileRead,
     SkippedPush,
@@ -264,13 +265,71 @@ class LogArchiveAdmin(ReadOnlyAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    list_display = ["name", "slots", "builder", "builder_fault", "free", "seen_at", "draining_since", "stopped_at"]
+    list_display = [
+        "name",
+        "slots",
+        "builder",
+        "builder_fault",
+        "disk",
+        "memory",
+        "load",
+        "seen_at",
+        "drain_asked_at",
+        "draining_since",
+        "stopped_at",
+    ]
     list_filter = ["host"]
     search_fields = ["name", "host"]
+    actions = ["drain", "keep", "forget"]
 
     @admin.display(description="free disk", ordering="disk_free_bytes")
-    def free(self, row: Worker) -> str:
-        return format_size(row.disk_free_bytes)
+    def disk(self, row: Worker) -> str:
+        return f"{format_size(row.disk_free_bytes)} of {format_size(row.disk_total_bytes)}"
+
+    @admin.display(description="free memory", ordering="memory_free_bytes")
+    def memory(self, row: Worker) -> str:
+        return f"{format_size(row.memory_free_bytes)} of {format_size(row.memory_total_bytes)}"
+
+    @admin.action(description="Drain the chosen workers", permissions=["view"])
+    def drain(self, request: HttpRequest, rows: QuerySet[Worker]) -> None:
+        def one(actor: User, worker: Worker) -> str:
+            workers.ask_to_drain(actor, worker)
+            return f"{worker} ends what it runs, then its process leaves."
+
+        _for_each(self, request, rows, one)
+
+    @admin.action(description="Take the drain of the chosen workers back", permissions=["view"])
+    def keep(self, request: HttpRequest, rows: QuerySet[Worker]) -> None:
+        def one(actor: User, worker: Worker) -> str:
+            workers.keep(actor, worker)
+            return f"{worker} takes builds again."
+
+        _for_each(self, request, rows, one)
+
+    @admin.action(description="Forget the chosen workers that are gone", permissions=["view"])
+    def forget(self, request: HttpRequest, rows: QuerySet[Worker]) -> None:
+        def one(actor: User, worker: Worker) -> str:
+            workers.forget(actor, worker)
+            return f"{worker} is forgotten."
+
+        _for_each(self, request, rows, one)
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnlyAdmin):
+    """Pauses are made on the queue page, where whoever makes one says why."""
+
+    list_display = ["__str__", "at", "by", "reason"]
+    search_fields = ["host", "by", "reason"]
+    actions = ["resume"]
+
+    @admin.action(description="Resume what was chosen", permissions=["view"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Pause]) -> None:
+        def one(actor: User, pause: Pause) -> str:
+            pauses.resume(actor, pause)
+            return f"{pause} takes builds again."
+
+        _for_each(self, request, rows, one)
 
 
 @admin.register(SkippedPush)

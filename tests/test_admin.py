@@ -16,6 +16,7 @@ from builds.models import (
     CatchUpLook,
     LogArchive,
     LogFrame,
+    Pause,
     Review,
     RulesFileRead,
     SkippedPush,
@@ -48,6 +49,7 @@ def everything(admin_client):
     Review.objects.create(build=build, commit=build.commit)
     LogArchive.objects.create(build=build, attempt=1, object_name="x")
     Worker.objects.create(name="host-1", host="host", slots=2)
+    Pause.objects.create(host="host", by="admin", reason="disk exchange")
     Tag.objects.create(repository=repository, name="latest", digest="sha256:00")
     TagMove.objects.create(repository=repository, tag="latest", to_digest="sha256:00")
     Delivery.objects.create(source=source, forge="github", status="built", sentence="1 rule: build #1 by `main`.")
@@ -112,6 +114,17 @@ def test_it_triggers_cancels_and_retries(everything):
     act(everything, Build, "retry", build)
     build.refresh_from_db()
     assert build.state == State.QUEUED
+
+
+def test_it_drains_keeps_resumes_and_forgets(everything):
+    worker, pause = Worker.objects.get(), Pause.objects.get()
+    assert b"ends what it runs" in act(everything, Worker, "drain", worker).content
+    assert b"takes builds again" in act(everything, Worker, "keep", worker).content
+    assert b"takes builds again" in act(everything, Pause, "resume", pause).content
+    assert b"only workers that are gone" in act(everything, Worker, "forget", worker).content
+    Worker.objects.update(stopped_at=worker.seen_at)
+    assert b"is forgotten" in act(everything, Worker, "forget", worker).content
+    assert (Worker.objects.count(), Pause.objects.count()) == (0, 0)
 
 
 def test_it_shows_no_secret(everything):
