@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from builds.core.forge_pages import files_page
 from builds.core.states import ACTIVE, State
 from builds.models import Build
-from builds.reading import sentences_of
+from builds.reading import SAID, sentences_of
 from builds.views.alike import came_back, is_key
 from builds.views.history import history_of, narrowed
 from builds.views.lookup import access_to, find_repository, find_source
@@ -72,7 +72,7 @@ def builds(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     before, part = request.GET.get("before", ""), request.GET.get("part") == "rows"
     if before.isascii() and before.isdigit():
         rows = rows.filter(number__lt=min(int(before), 2**31 - 1))
-    found = list(rows.select_related("superseded_by")[: PAGE + 1])
+    found = list(rows[: PAGE + 1])
     shown: Sequence[Build] = found[:PAGE]
     for build in shown:
         build.repository = repository
@@ -102,6 +102,22 @@ def builds(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     return render(request, "builds/repository_builds.html", context | _history(request, repository))
 
 
+# What a row shows beside its sentence.
+_LISTED = (
+    "repository_id",
+    "queued_at",
+    "started_at",
+    "finished_at",
+    "error_kind",
+    "ref_type",
+    "ref",
+    "commit",
+    "commit_message",
+    "cause",
+    "cause_detail",
+)
+
+
 def _history(request: HttpRequest, repository: Repository) -> dict[str, Any]:
     return {"repository": repository, "history": history_of(repository, request.GET.get("of", ""))}
 
@@ -120,4 +136,4 @@ def _filtered(request: HttpRequest, repository: Repository) -> tuple[Any, bool]:
         rows = rows.filter(ref__icontains=ref)
     if failure:  # the digest of a failed build links to those that failed alike
         rows = rows.filter(failure_key=failure, state=State.FAILED) if is_key(failure) else rows.none()
-    return rows.defer("plan", "base_images", "warnings", "publication"), bool(state or ref or of or failure)
+    return rows.select_related("superseded_by").only(*_LISTED, *SAID), bool(state or ref or of or failure)
