@@ -26,6 +26,7 @@ from builds.api import (
     debug,
     dockerfile,
     failure,
+    history,
     logs,
     pausing,
     pull_requests,
@@ -105,6 +106,7 @@ api.add_router("", catchup.router)
 api.add_router("", debug.router)
 api.add_router("", pausing.router)
 api.add_router("", queue.router)
+api.add_router("", history.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)

@@ -16,7 +16,17 @@ from builds.core.errors import BuildError, ErrorKind
 from builds.models import Build, BuildRule, Worker
 from builds.views.turned import since_when, turned_since_yesterday
 from tests.builds.pages import as_user, words
-from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source, make_worker
+from tests.builds.test_api import Api
+from tests.factories import (
+    make_admin,
+    make_build,
+    make_member,
+    make_repository,
+    make_rule,
+    make_source,
+    make_user,
+    make_worker,
+)
 
 pytestmark = pytest.mark.django_db
 FAULT = BuildError(ErrorKind.USER, "Step 2 of 3 (`RUN false`) ended with exit code 1.")
@@ -94,6 +104,18 @@ def test_9_home_says_what_broke_by_whose_commit_and_whether_it_works_again():
     assert f"branch main broke and works again since #{after.number}" in page
     assert page.count("works again") == 1, "what broke and was mended is told once"
     assert f"#{broke.number} ·" in page
+
+
+def test_the_api_tells_what_broke_and_what_was_mended():
+    finish("succeeded")
+    broke = finish("failed")
+    found = Api(make_admin())("GET", "/turns").json()
+    assert [(row["number"], row["repository"], row["mended_by"]) for row in found["broke"]] == [
+        (broke.number, "acme/web", None)
+    ]
+    assert found["broke"][0]["sentence"] == FAULT.message
+    assert found["mended"] == []
+    assert Api(make_user("sam"))("GET", "/turns").json()["broke"] == []
 
 
 def test_9_home_says_what_was_mended():

@@ -15,7 +15,8 @@ from builds.views.history import history_of
 from builds.views.sizes import size_trends
 from registry.models import Repository, Tag, TagMove
 from tests.builds.pages import words
-from tests.factories import make_build, make_repository, make_rule, make_source
+from tests.builds.test_api import Api
+from tests.factories import make_admin, make_build, make_repository, make_rule, make_source, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -146,6 +147,23 @@ def test_a_tag_name_is_escaped(owner, repository):
     page = owner.get("/r/acme/web").content.decode()
     assert "Sizes of a&amp;b within 30 days" in page
     assert "a&b" not in page
+
+
+def test_the_api_tells_what_the_page_tells(repository):
+    build = ended(took=64, waited=3, size_bytes=80_000_000)
+    ended("failed", error_message="No.", ref="develop")
+    put(repository, "latest", build, timedelta(days=2))
+    admin = Api(make_admin())
+    found = admin("GET", "/repositories/acme/web/history").json()
+    assert found["last"] == {"succeeded": 1, "failed": 1, "percent": 50}
+    assert [(row["number"], row["state"], round(row["took_s"])) for row in found["builds"]] == [
+        (1, "succeeded", 64),
+        (2, "failed", 60),
+    ]
+    assert found["tags"][0]["sentence"] == "`latest` is 80.0 MB."
+    narrowed = admin("GET", "/repositories/acme/web/history?of=branch:develop").json()
+    assert [row["number"] for row in narrowed["builds"]] == [2]
+    assert Api(make_user("sam"))("GET", "/repositories/acme/web/history").status_code == 404
 
 
 def asked(make: object) -> int:
