@@ -144,3 +144,11 @@ def remove_debug_tags(registry_id: int, path: str, *tags: str) -> None:
     from builds.pipeline import debug_registry
 
     debug_registry.remove_tags(registry_id, path, tags)
+
+
+@shared_task(name="builds.look_at_images")
+def look_at_images(speed: str) -> None:
+    """Read from registries what people want to see of images."""
+    from builds.pipeline import image_looks
+
+    image_looks.look_at_images("slow" if speed == "slow" else "quick")

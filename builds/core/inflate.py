@@ -46,7 +46,8 @@ def inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _joined(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     if head:
         yield head
-    yield from chunks
+    for chunk in chunks:  # noqa: UP028 — `yield from` would close `chunks`, which its owner reads to the end
+        yield chunk
 
 
 def _cut(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from builds.core.buildargs import Facts, expand_args
 from builds.core.variables import Chosen, choose
-from builds.models import Build
+from builds.models import Build, Source
+from registry.models import Registry
 
 
 def variables_of(build: Build) -> Chosen:
@@ -32,7 +33,11 @@ def variables_of(build: Build) -> Chosen:
 
 def secrets_of(build: Build) -> list[str]:
     """Everything that must not stand in the log, in clear: also what this build does not get."""
-    source, registry = build.source, build.repository.registry
+    return secrets_around(build.source, build.repository.registry)
+
+
+def secrets_around(source: Source | None, registry: Registry) -> list[str]:
+    """What a repository's builds and pages know in clear and may not show."""
     found = [registry.password]
     if source is not None:
         found += [source.token, source.deploy_key, source.webhook_secret]
