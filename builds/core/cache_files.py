@@ -6,6 +6,7 @@ far as there is no doubt: a file with an exception (`!`) in it counts for nothin
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,16 @@ def ignore_changed(changed: ChangedFiles) -> bool:
 
 def sources_in_words(words: str) -> tuple[str, ...]:
     """What `COPY --chmod=755 a b /c/` takes, for a build of which only the names are known: everything but the last."""
-    parts = [part for part in words.split()[1:] if not part.startswith("--")]
-    return tuple(f"/{part.removeprefix('./').strip('/')}" for part in parts[:-1] if not part.startswith(("[", "<<")))
+    parts = words.split()[1:]
+    while parts and parts[0].startswith("--"):
+        del parts[0]
+    if parts and parts[0].startswith("["):
+        try:
+            parts = json.loads(" ".join(parts))
+        except ValueError:
+            return ()
+    named = [part for part in parts[:-1] if isinstance(part, str) and not part.startswith("<<")]
+    return tuple(f"/{part.removeprefix('./').strip('/')}" for part in named)
 
 
 def mounted_sources(words: str) -> tuple[str, ...]:
