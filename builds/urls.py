@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from builds.consumers import BuildConsumer, PagesConsumer
+from builds.shell_consumer import ShellConsumer
 from builds.views import (
     backfill,
     badges,
     builds,
     catchup,
     compare,
+    debug,
     family,
     first_run,
     home,
@@ -25,6 +27,7 @@ from builds.views import (
     rules,
     rules_exchange,
     rules_source,
+    shell,
     source,
     tab_cache,
     tab_timeline,
@@ -100,6 +103,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{B}/decline", review.decline, name="build-decline"),
     path(f"{B}/cancel", builds.cancel, name="build-cancel"),
     path(f"{B}/retry", builds.retry, name="build-retry"),
+    path(f"{B}/debug", debug.page, name="build-debug"),
+    path(f"{B}/debug/fragment", debug.fragment, name="build-debug-fragment"),
+    path(f"{B}/debug/make", debug.make, name="build-debug-make"),
+    path(f"{B}/debug/remove", debug.remove, name="build-debug-remove"),
+    path(f"{B}/shell", shell.page, name="build-shell"),
+    path(f"{B}/shell/open", shell.open_, name="build-shell-open"),
+    path(f"{B}/shell/close", shell.close, name="build-shell-close"),
+    path(f"{B}/shells/<int:session_id>", debug.transcript, name="build-shell-transcript"),
     path(f"{B}/fragment", builds.fragment, name="build-fragment"),
     path(f"{B}/cache", tab_cache.fragment, name="build-cache"),
     path(f"{B}/timeline", tab_timeline.fragment, name="build-timeline"),
@@ -112,5 +123,6 @@ urlpatterns: list[URLPattern] = [
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/builds/<int:build_id>/", BuildConsumer.as_asgi()),
+    path("ws/debug/<int:session_id>/", ShellConsumer.as_asgi()),
     path("ws/pages/", PagesConsumer.as_asgi()),
 ]
