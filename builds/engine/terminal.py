@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import termios
+import tty
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -30,6 +31,8 @@ class Terminal:
         self._master, slave = os.openpty()
         try:
             self.resize(80, 24)
+            # Before the program has taken the terminal over, nothing that is typed is shown: it will show it itself.
+            tty.setraw(slave)
             os.set_blocking(self._master, False)
             self._child = subprocess.Popen(
                 [*_FRESH, *argv], stdin=slave, stdout=slave, stderr=slave, env=dict(env), close_fds=True

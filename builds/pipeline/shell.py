@@ -41,6 +41,7 @@ UNSEEN_S = 90.0
 SAVE_S = 60.0
 # A pause in what is printed: what the redactor holds back, as it may begin a secret, is shown then.
 SETTLE_S = 0.03
+SILENT_S = 5.0
 REDIS_AWAY_S = 60.0
 _MOST_QUEUED = 256
 
@@ -149,6 +150,7 @@ class _Ears(threading.Thread):
 class _Times:
     """Moments of `time.monotonic`."""
 
+    begun: float = field(default_factory=time.monotonic)
     typed: float = field(default_factory=time.monotonic)
     seen: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
@@ -163,7 +165,7 @@ class _Attended:
         self._session, self._worker, self._stop, self._line = session, worker, stop, line
         build = session.debug_image.build
         self._mask = Redactor(secrets_of(build)).stream()
-        self._holds = False
+        self._holds = self._is_there = False
         self._unsent = bytearray()
         self._storage = storages["logs"]
         self._transcript = transcripts.Transcript(self._storage, build.pk, session.pk)
@@ -174,7 +176,6 @@ class _Attended:
         terminal, ears = Terminal(box.attach, docker.environment), _Ears(self._line)
         ears.start()
         try:
-            self._say_state()
             return self._loop(terminal, ears)
         finally:
             ears.close()
@@ -183,7 +184,8 @@ class _Attended:
             self._save()
 
     def _say_state(self) -> None:
-        """Until when the shell is open; a page that missed it asks again."""
+        """Until when the shell is open, once it has shown a first sign of life; a page that missed it asks again."""
+        self._is_there = True
         with suppress(RedisError, OSError):
             self._line.say("state", self._session.until.isoformat().encode())
 
@@ -223,6 +225,8 @@ class _Attended:
             self._times.printed = time.monotonic()
             self._show(self._mask.feed(printed))
             self._holds = True
+            if not self._is_there:
+                self._say_state()
         return printed is not None
 
     def _settle(self) -> None:
@@ -260,7 +264,7 @@ class _Attended:
             case "ack":
                 with suppress(ValueError):
                     self._line.drawn(sign.data)
-            case "hello":
+            case "hello" if self._is_there:
                 self._say_state()
 
     def _why_over(self, ears: _Ears) -> str:
@@ -272,6 +276,8 @@ class _Attended:
         if now - times.looked < LOOK_S:
             return ""
         times.looked = now
+        if not self._is_there and now - times.begun > SILENT_S:
+            self._say_state()  # a shell without a prompt
         if now - times.typed > settings.SHELL_IDLE_MINUTES * 60:
             return f"Nobody typed for {settings.SHELL_IDLE_MINUTES} min."
         if now - times.seen > UNSEEN_S:
