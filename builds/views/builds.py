@@ -14,12 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Role, User
 from builds.actions import cancel_build, retry_build
-from builds.core.states import State, can_cancel, can_retry
+from builds.core.states import RUNNING, State, can_cancel, can_retry
 from builds.models import Build, Step
 from builds.reading import sentence_of, steps_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.build_steps import chosen_step, grouped, step_rows
 from builds.views.build_tabs import Asked, tab_links, tab_of
+from builds.views.expected import Expected, expected
 from builds.views.failure import failure_of
 from builds.views.logs import count_lines
 from builds.views.lookup import access_to, person
@@ -73,10 +74,16 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "steps": steps,
         "groups": grouped(rows),
         "now_step": _now(steps, found.steps_total) if not found.is_final else None,
+        "expected": _expected(found, steps) if is_newest else None,
         "tags": _tags(found),
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
     }
+
+
+def _expected(found: Build, steps: list[Step]) -> Expected | None:
+    runs = found.state in RUNNING
+    return expected([found], {found.pk: steps}, timezone.now()).get(found.pk) if runs else None
 
 
 def _fragment_url(request: HttpRequest, address: str, attempt: int) -> str:

@@ -132,7 +132,9 @@ def test_the_api_and_home_expect_the_same_of_a_running_build(rule, admin):
     told = api(admin, running)["expected"]
     assert told["usual_s"] == pytest.approx(63.4, abs=0.1)
     assert 20 < told["left_s"] < 45
-    assert f"about {round(told['left_s'])} s left" in admin.get("/").content.decode()
+    said = f"about {round(told['left_s'])} s left"
+    assert said in admin.get("/").content.decode()
+    assert said in page(admin, running)
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.CANCELLED])

@@ -11,9 +11,12 @@ from builds.core.progress import (
     StepBook,
     StepFinished,
     StepLog,
+    StepProgress,
     StepStarted,
     StepState,
+    Transfer,
 )
+from builds.core.progress_steps import MOST_INTERVALS, MOST_TRANSFERS
 from tests.builds.core.rawjson import SAMPLES, book_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -123,3 +126,31 @@ def test_it_gives_bytes_of_an_unknown_vertex_a_step_of_their_own():
     made = book(StepLog("other", 1, b"x", None))
     assert made.index_of("other") == 1
     assert made.index_of("nobody") is None
+
+
+def test_it_keeps_what_each_step_takes_by_index():
+    by_name = {step.label.instruction: step for step in book_of("interleaved").steps}
+    assert by_name["COPY --from=a /bin/busybox /a"].inputs == (3, 4)
+    assert by_name["COPY --from=b /bin/busybox /b"].inputs == (5, 6)
+
+
+def test_it_keeps_each_interval_and_the_last_word_of_each_transfer():
+    made = book(
+        StepStarted("v", "x", after(0)),
+        StepProgress("v", "layer", 5, 10, completed=False),
+        StepFinished("v", after(0), after(1), cached=False, error=""),
+        StepStarted("v", "x", after(3)),
+        StepProgress("v", "layer", 9, 10, completed=False, started_at=after(3)),
+    )
+    begin = NOON.timestamp()
+    (step,) = made.steps
+    assert step.intervals == ((begin, begin + 1), (begin + 3, None))
+    assert step.transfers == (Transfer("layer", 9, 10, begin + 3, None),)
+
+
+def test_no_frontend_makes_a_step_endless():
+    progress = [StepProgress("v", f"part {n}", n, 0, completed=False) for n in range(3 * MOST_TRANSFERS)]
+    starts = [StepStarted("v", "x", after(n)) for n in range(3 * MOST_INTERVALS)]
+    (step,) = book(*progress, *starts).steps
+    assert (len(step.transfers), len(step.intervals)) == (MOST_TRANSFERS, MOST_INTERVALS)
+    assert step.intervals[-1][0] == after(3 * MOST_INTERVALS - 1).timestamp()

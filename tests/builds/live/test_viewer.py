@@ -75,3 +75,12 @@ def test_it_says_nothing_twice():
     fields = {"index": 0, "state": "succeeded", "lines": 2}
     assert len(state.step(fields)) == 1
     assert state.step(fields) == []
+
+
+async def test_it_hears_of_steps_alone_if_it_wants_no_lines():
+    state = state_of(0)
+    viewer = Viewer(state.more, deaf={"log", "partial"})
+    viewer.replace(state.snapshot())
+    for message in [*print_line(state), *state.step({"index": 0, "state": "succeeded"}), *print_line(state)]:
+        viewer.offer(message)
+    assert [json.loads(text)["type"] for text in await viewer.take()] == ["snapshot", "step"]
