@@ -15,6 +15,13 @@ MODULES = {
     "webhook-answer": "webhook_answer",
     "pages-large": "pages_large",
     "open-million-lines": "open_million_lines",
+    "log-first-paint": "log_viewer",
+    "log-memory-mb": "log_viewer",
+    "log-frame": "log_viewer",
+    "log-frame-wrapped": "log_viewer",
+    "log-search": "log_viewer",
+    "log-search-regex": "log_viewer",
+    "log-search-coloured": "log_viewer",
 }
 
 

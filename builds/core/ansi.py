@@ -20,13 +20,13 @@ SHOWN_CHARACTERS = 8_000
 # A progress bar can be a line of megabytes; what it shows in the end is decided by the end of it.
 _READ_CHARACTERS = 200_000
 _SENT_CHARACTERS = 20_000
-_MAX_COLUMN = 10_000
+MAX_COLUMN = 10_000
 _MAX_DIGITS = 6
 _MAX_CARRY = 32
 _LINK = re.compile(r"https?://[!-~]{1,500}\Z")
 _LINK_TEXT = re.compile(r"[ -~]+\Z")
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0a-\x1f\x7f-\x9f]+)"
     r"|\x1b\[(?P<private>[<-?]?)(?P<params>[0-9;:]*)(?P<rest>[ -/]*)(?P<final>[@-~])"
     r"|\x1b\](?P<osc>[^\x07\x1b]*)(?:\x07|\x1b\\)"
@@ -62,7 +62,7 @@ class _Line:
         self.cursor += len(text)
 
     def move(self, column: int) -> None:
-        self.cursor = max(0, min(column, _MAX_COLUMN))
+        self.cursor = max(0, min(column, MAX_COLUMN))
 
     def erase(self, how: str) -> None:
         if how in {"", "0"}:
@@ -82,7 +82,7 @@ def fold_line(line: str, carry: Carry = ()) -> tuple[tuple[Run, ...], Carry]:
     if not _NEEDS_FOLDING.search(line):
         return ((Run(line, carry),) if line else ()), carry
     state = _Line(sgr=carry)
-    for token in _TOKEN.finditer(_bounded(line)):
+    for token in TOKEN.finditer(_bounded(line)):
         kind = token.lastgroup
         if kind == "text":
             state.put(token["text"])
@@ -107,7 +107,7 @@ def _control_sequence(state: _Line, token: re.Match[str]) -> None:
     params, final = token["params"], token["final"]
     if token["private"] or token["rest"]:
         return
-    count = int(params) if params.isdecimal() and len(params) < _MAX_DIGITS else 1
+    count = count_of(params)
     if final == "m":
         state.sgr = _after(state.sgr, params)
     elif final == "K":
@@ -118,6 +118,11 @@ def _control_sequence(state: _Line, token: re.Match[str]) -> None:
         state.move(state.cursor + max(count, 1))
     elif final == "D":
         state.move(state.cursor - max(count, 1))
+
+
+def count_of(params: str) -> int:
+    """The number that a control sequence names; 1 where it names none that makes sense."""
+    return int(params) if params.isdecimal() and len(params) < _MAX_DIGITS else 1
 
 
 def _after(carry: Carry, params: str) -> Carry:

@@ -4,40 +4,127 @@ from __future__ import annotations
 
 import re
 
-from builds.core.ansi import plain_line
+from builds.core.ansi import MAX_COLUMN, TOKEN, count_of, plain_line
 
-# Bytes that are text, a tab or a line feed; C1 controls hide in what is left over of UTF-8 and are looked for apart.
 _TEXT_BYTES = bytes(byte for byte in range(256) if byte in b"\t\n" or (byte >= 0x20 and byte != 0x7F))  # noqa: PLR2004
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")  # SGR, ECMA-48 8.3.117: it colours and moves nothing
-_RETURNS_AT_END = re.compile(r"\r+$", re.MULTILINE)
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")  # the other controls, as UTF-8 has them
+_COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")  # SGR, ECMA-48 8.3.117: it colours and moves nothing
+_COLOUR_TEXT = re.compile(r"\x1b\[[0-9;:]*m")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROL_BUT_CR = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _QUICK_CHARACTERS = 200_000  # of longer lines a page reads a part; plain_line knows which
+_SHORT_CHARACTERS = 2000  # up to here whole texts are quicker than characters
+_MOST_COLOURS = 64
+
+
+class ShownText:
+    """What a page shows of blocks of lines. One for each log: it learns the colours that a log uses, to be quick."""
+
+    def __init__(self) -> None:
+        self._colours: set[bytes] = set()
+
+    def of(self, raw: bytes) -> bytes:
+        """Lines joined by line feeds → the same number of lines, as `plain_line` gives each: UTF-8, no controls.
+
+        It is what a search looks at: a colour in the middle of a word, or a bar that overwrote itself, is not in the
+        way. A block of plain text costs next to nothing; bytes that are not UTF-8 are U+FFFD, as in the page.
+        """
+        if raw.isascii():
+            if not raw.translate(None, _TEXT_BYTES):
+                return raw
+        else:
+            raw = _valid(raw)
+        bare = self._without_colours(raw)
+        if bare is not None and not _has_controls(bare := _without_returns(bare)):
+            return bare
+        return "\n".join(map(_shown, raw.decode().split("\n"))).encode()
+
+    def _without_colours(self, raw: bytes) -> bytes | None:
+        """None where an escape is left that does not colour: it may hide one within another."""
+        escapes = raw.count(b"\x1b")
+        if escapes and sum(map(raw.count, self._colours)) != escapes:
+            fresh = set(_COLOUR.findall(raw))
+            if len(fresh) > _MOST_COLOURS:
+                bare, count = _COLOUR.subn(b"", raw)
+                return bare if count == escapes else None
+            self._colours = fresh if len(self._colours | fresh) > _MOST_COLOURS else self._colours | fresh
+            if sum(map(raw.count, self._colours)) != escapes:
+                return None
+        if escapes:
+            # Every escape begins one of them, so that none can come from what another leaves.
+            for colour in self._colours:
+                raw = raw.replace(colour, b"")
+        return raw
 
 
 def shown_block(raw: bytes) -> bytes:
-    """Lines joined by line feeds → the same number of lines, as `plain_line` gives each: UTF-8 without any control.
+    """`ShownText.of` for a block of its own."""
+    return ShownText().of(raw)
 
-    It is what a search looks at: a colour in the middle of a word, or a progress bar that overwrote itself, is not in
-    the way. A block of plain text costs next to nothing; bytes that are not UTF-8 are U+FFFD, as in the page.
-    """
-    if raw.isascii() and not raw.translate(None, _TEXT_BYTES):
-        return raw
-    text = raw.decode("utf-8", "replace")
-    if _CONTROL.search(text):
-        bare = _RETURNS_AT_END.sub("", _COLOUR.sub("", text))
-        # Where no escape is left, all of them coloured. Else a line may have hidden one within another.
-        text = bare if not _CONTROL.search(bare) else "\n".join(map(_shown, text.split("\n")))
-    return text.encode()
+
+def _valid(raw: bytes) -> bytes:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace").encode()
+    return raw
+
+
+def _without_returns(text: bytes) -> bytes:
+    """Carriage returns at the end of a line move to a place where nothing is written."""
+    while b"\r\n" in text:
+        text = text.replace(b"\r\n", b"\n")
+    return text.rstrip(b"\r")
+
+
+def _has_controls(text: bytes) -> bool:
+    return bool(text.translate(None, _TEXT_BYTES)) or (b"\xc2" in text and _C1.search(text) is not None)
 
 
 def _shown(line: str) -> str:
     if not _CONTROL.search(line):
         return line
-    bare = _COLOUR.sub("", line)
-    if len(line) > _QUICK_CHARACTERS or _CONTROL_BUT_CR.search(bare):
+    bare = _COLOUR_TEXT.sub("", line)
+    if _CONTROL_BUT_CR.search(bare):
+        return plain_line(line) if len(line) > _SHORT_CHARACTERS else _folded(line)
+    if len(line) > _QUICK_CHARACTERS:
         return plain_line(line)
     shown = ""
     for piece in bare.split("\r"):
         shown = piece + shown[len(piece) :]
     return shown
+
+
+def _folded(line: str) -> str:
+    """`plain_line` of a short line, by whole texts."""
+    shown, cursor = "", 0
+    for token in TOKEN.finditer(line):
+        kind = token.lastgroup
+        if kind == "text":
+            text = token["text"]
+            shown = shown[:cursor].ljust(cursor) + text + shown[cursor + len(text) :]
+            cursor += len(text)
+        elif kind == "final" and not token["private"] and not token["rest"]:
+            shown, cursor = _moved(shown, cursor, token["final"], token["params"])
+        elif kind == "control" and token["control"] in "\r\b":
+            cursor = max(0, cursor - 1) if token["control"] == "\b" else 0
+    return shown
+
+
+def _moved(shown: str, cursor: int, final: str, params: str) -> tuple[str, int]:
+    """After a control sequence: what is shown, and where the cursor is."""
+    if final == "K" and params in {"", "0"}:
+        return shown[:cursor], cursor
+    if final == "K" and params == "1":
+        blanks = min(cursor + 1, len(shown))
+        return " " * blanks + shown[blanks:], cursor
+    if final == "K" and params == "2":
+        return "", cursor
+    count = max(count_of(params), 1)
+    if final == "G":
+        cursor = count - 1
+    elif final == "C":
+        cursor += count
+    elif final == "D":
+        cursor -= count
+    return shown, max(0, min(cursor, MAX_COLUMN))

@@ -28,6 +28,7 @@ from builds.logs.stream import connect, stream_key
 from builds.logs.writer import LogWriter
 from builds.models import Build, Step, Worker
 from builds.models.log import DatabaseFrames, LogFrame
+from tests.browser.compare_scenes import compared, files_found, nobody_looked  # noqa: F401 — scenes
 from tests.browser.timeline_scenes import timed_build, timed_end, timed_on  # noqa: F401 — scenes
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
@@ -262,11 +263,17 @@ def hostile() -> dict[str, Any]:
 
 
 def million() -> dict[str, Any]:
-    row = build(path="acme/large")
+    return many(1_000_000, "line %d of a million", "acme/large")
+
+
+def many(lines: int, line: str, path: str) -> dict[str, Any]:
+    """A build that is over and printed `line` so often, with its number in it."""
+    row = build(path=path)
     store = DatabaseFrames(fenced=False)
     writer = LogWriter(row.pk, 1, store=store, redis=connect(settings.REDIS_URL), cap_bytes=10**9)
-    for start in range(0, 1_000_000, 10_000):
-        writer.write(8, b"".join(b"line %d of a million\n" % n for n in range(start + 1, start + 10_001)))
+    text = line.encode() + b"\n"
+    for start in range(0, lines, 10_000):
+        writer.write(8, b"".join(text % n for n in range(start + 1, min(lines, start + 10_000) + 1)))
     writer.finish_step(8)
     writer.close()
     archive_log(row.pk, 1, store=store)

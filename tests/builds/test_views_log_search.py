@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.core.asgi import get_asgi_application
 from django.utils import timezone
 
 from accounts.models import Role
@@ -12,6 +17,7 @@ from accounts.tokens import create_token
 from builds.core.linetimes import pack
 from builds.logs.archive import archive_log
 from builds.logs.frames import Frame, compress
+from builds.logs.search import SearchPart
 from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
 from builds.views import log_search
@@ -247,3 +253,40 @@ def test_the_api_hides_a_log_from_who_may_not_see_it(client):
     for page in ("search?q=a", "error"):
         answer = client.get(f"/api/v1/builds/{build.pk}/log/{page}", headers={"authorization": f"Bearer {token}"})
         assert answer.status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_it_stops_searching_when_the_client_has_left(monkeypatch):
+    """Through the ASGI handler and all middleware, as a browser that closes the tab would have it."""
+    begun, stopped = threading.Event(), threading.Event()
+
+    def search_log(*_, is_stopped, **__):
+        begun.set()
+        for _ in range(1000):
+            if is_stopped():
+                stopped.set()
+                break
+            time.sleep(0.01)
+        return SearchPart([], 0, 0, None)
+
+    monkeypatch.setattr(log_search, "search_log", search_log)
+    build = await sync_to_async(public_build)()
+    path = f"{build}/log/search"
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"q=a",
+        "headers": [(b"host", b"testserver")],
+    }
+    browser = ApplicationCommunicator(get_asgi_application(), {**scope, "http_version": "1.1", "scheme": "http"})
+    await browser.send_input({"type": "http.request", "body": b""})
+    assert await sync_to_async(begun.wait, thread_sensitive=False)(10)
+    await browser.send_input({"type": "http.disconnect"})
+    assert await sync_to_async(stopped.wait, thread_sensitive=False)(5)
+    await browser.wait(5)
+
+
+def public_build() -> str:
+    make_repository("acme/web", visibility="public")
+    return spoke({1: "a\n"}, archived=False).get_absolute_url()

@@ -12,10 +12,23 @@ from hypothesis import strategies as st
 from builds.core.ansi import plain_line
 from builds.core.logerrors import error_lines
 from builds.core.logsearch import MOST_SPANS, QueryRefused, read_query
-from builds.core.logtext import shown_block
+from builds.core.logtext import ShownText, shown_block
 
 PLAIN = ["a", "Error", "é", "\t", "\n", "\r", "\b", "\x00", "\x9b", "\x7f", "\u2028", "🙂", "31m"]
-ESCAPES = ["\x1b[31m", "\x1b[0m", "\x1b[K", "\x1b[", "\x1b", "\x1b]0;", "\x1b[2D", "\x1b[5G", "\x1b(B"]
+ESCAPES = [
+    "\x1b[31m",
+    "\x1b[0m",
+    "\x1b[K",
+    "\x1b[",
+    "\x1b",
+    "\x1b]0;",
+    "\x1b[2D",
+    "\x1b[3C",
+    "\x1b[1K",
+    "\x1b[2K",
+    "\x1b[5G",
+    "\x1b(B",
+]
 PIECES = st.sampled_from([*PLAIN, *ESCAPES, "\x1b]8;;https://example.com\x07"])
 
 
@@ -29,6 +42,25 @@ def test_it_shows_every_case_of_the_table_as_the_page_does(data):
     for case in json.loads((data / "ansi-lines.json").read_text()):
         raw = "\n".join(case["lines"]).encode("utf-8", "surrogateescape")
         assert shown_block(raw).decode().split("\n") == case["text"], case["name"]
+
+
+@given(st.lists(st.lists(PIECES, max_size=8), max_size=6))
+def test_what_it_learns_of_one_block_is_true_of_the_next(blocks):
+    text = ShownText()
+    for pieces in blocks:
+        raw = "".join(pieces).encode()
+        assert text.of(raw) == shown_block(raw)
+
+
+def test_it_takes_any_number_of_colours_away():
+    raw = "".join(f"\x1b[38;5;{n}mword{n}\x1b[0m\n" for n in range(256)).encode()
+    assert shown_block(raw) == "".join(f"word{n}\n" for n in range(256)).encode()
+
+
+@given(st.binary(max_size=60))
+def test_it_takes_any_bytes(raw):
+    lines = raw.decode("utf-8", "replace").split("\n")
+    assert shown_block(raw).decode() == "\n".join(map(plain_line, lines))
 
 
 def test_it_reads_bytes_that_are_not_utf_8_as_the_page_shows_them():
