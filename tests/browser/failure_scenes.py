@@ -7,11 +7,17 @@ import json
 import sys
 from typing import Any
 
-from tests.browser import build_scenes
-from tests.browser.build_scenes import NPM, STEPS, TESTS, build, people, write  # noqa: F401 — a scene
+import django
 
+django.setup()
+
+from django.utils import timezone
+
+from builds import live
 from builds.core.failure_digest import FailureDigest, last_lines
 from builds.models import Build, BuildRecord, Step
+from tests.browser import build_scenes
+from tests.browser.build_scenes import NPM, STEPS, TESTS, build, people, write  # noqa: F401 — a scene
 
 DOCKERFILE = """\
 # syntax=docker/dockerfile:1
@@ -73,7 +79,7 @@ def failed() -> dict[str, Any]:
     for _ in range(3):
         _failed()
         build()
-    return build_scenes._told(_failed())  # noqa: SLF001
+    return build_scenes._told(_failed())
 
 
 def out_of_memory() -> dict[str, Any]:
@@ -81,7 +87,7 @@ def out_of_memory() -> dict[str, Any]:
         "Step 3 of 3 of stage `build` (`RUN npm run build && npm test`, Dockerfile line 12) was killed for using 8.0 GB "
         "of 8.0 GB (process `node`). Give the builder more memory, or build with fewer jobs at once."
     )
-    return build_scenes._told(_failed("big", message, "limit", TESTS + "Killed\n"))  # noqa: SLF001
+    return build_scenes._told(_failed("big", message, "limit", TESTS + "Killed\n"))
 
 
 def waits_again() -> dict[str, Any]:
@@ -90,10 +96,12 @@ def waits_again() -> dict[str, Any]:
     reason = f"{message} It is tried again by itself (attempt 2 of 3)."
     row = build(state="failed", steps_done=9, ref="waits", platform_failures=1, wait_reason=reason)
     Build.objects.filter(pk=row.pk).update(state="queued", started_at=None, finished_at=None)
-    said = ["ERROR: failed to build: failed to solve: failed to push: dial tcp 192.0.2.1:443: connect: connection refused"]
+    said = [
+        "ERROR: failed to build: failed to solve: failed to push: dial tcp 192.0.2.1:443: connect: connection refused"
+    ]
     digest = FailureDigest("registry", message, STEPS[9][0], 9, None, 1, 10, last_lines(said, 0), 1)
     _record(row, failure=digest.as_json())
-    return build_scenes._told(row)  # noqa: SLF001
+    return build_scenes._told(row)
 
 
 def annotated() -> dict[str, Any]:
@@ -105,8 +113,22 @@ def annotated() -> dict[str, Any]:
         )
     write(row.pk, 1, {"6": NPM, "8": TESTS})
     _record(row)
-    return build_scenes._told(row)  # noqa: SLF001
+    return build_scenes._told(row)
 
+
+def running_lines() -> dict[str, Any]:
+    """A build whose last instruction runs."""
+    row = build(path="acme/runs", state="building", steps_done=8, worker="w1@host")
+    _record(row)
+    return build_scenes._told(row)
+
+
+def end_of_step(build_id: int, index: int) -> dict[str, Any]:
+    Step.objects.filter(build_id=build_id, index=index).update(
+        state="succeeded", duration_s=9, finished_at=timezone.now()
+    )
+    live.announce(build_id, "state", {"state": "building"})
+    return {}
 
 
 if __name__ == "__main__":
