@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -109,7 +109,7 @@ class _Line:
         return found
 
     def _starts(self, rows: Sequence[dict[str, Any]]) -> Sequence[float | None]:
-        usual = usual_seconds(row["rule_id"] for row in (*self.running, *rows))
+        usual = usual_seconds({row["rule_id"]: row["repository_id"] for row in (*self.running, *rows)})
         any_rule = usual.get(None)
         if any_rule is None or self.pauses.queue:
             return [None] * len(rows)
@@ -153,18 +153,23 @@ def why_none_takes_builds(workers: Sequence[Worker], pauses: Pauses) -> str:
     return "Every worker is being shut down. It starts when one is back."
 
 
-def usual_seconds(rule_ids: Iterable[int | None]) -> dict[int | None, float]:
+def usual_seconds(rules: Mapping[int | None, int]) -> dict[int | None, float]:
     """The median duration of each rule's last successes in seconds, and under None that of any rule's.
 
-    Rules that never succeeded are left out, and so is None before there was any success at all.
+    `rules` are theirs and their repositories' ids. Those that did not succeed lately are left out, and so is None
+    before there was any success at all.
     """
-    wanted = list(dict.fromkeys(rule_id for rule_id in rule_ids if rule_id))[:RULES]
+    wanted = dict([(rule, repository) for rule, repository in rules.items() if rule][:RULES])
     done = Build.objects.filter(state=State.SUCCEEDED, started_at__isnull=False, finished_at__isnull=False)
-    of_rules = done.filter(rule__in=wanted, number__gt=F("repository__build_sequence__last") - SAMPLE).order_by()
-    newest = done.order_by("-pk")[:SAMPLE]
-    names = ("rule_id", "started_at", "finished_at")
+    # Not by rule: the newest numbers of a repository are what its index gives at once, however long its history is.
+    lately = Build.objects.filter(
+        repository__in=set(wanted.values()), number__gt=F("repository__build_sequence__last") - SAMPLE
+    ).order_by()
+    names = ("rule_id", "started_at", "finished_at", "state")
     spans: dict[int | None, list[float]] = defaultdict(list)
-    for rule_id, started, finished in of_rules.values_list(*names) if wanted else ():
-        spans[rule_id].append((finished - started).total_seconds())
-    spans[None] = [(finished - started).total_seconds() for _, started, finished in newest.values_list(*names)]
+    for rule_id, started, finished, state in lately.values_list(*names) if wanted else ():
+        if rule_id in wanted and state == State.SUCCEEDED and started and finished:
+            spans[rule_id].append((finished - started).total_seconds())
+    newest = done.order_by("-pk")[:SAMPLE].values_list("started_at", "finished_at")
+    spans[None] = [(finished - started).total_seconds() for started, finished in newest if started and finished]
     return {rule_id: median(found) for rule_id, found in spans.items() if found}

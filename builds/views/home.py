@@ -63,8 +63,9 @@ def home(request: HttpRequest) -> HttpResponse:
     """The page, or with `?part=now` or `?part=table` one piece of it."""
     part = request.GET.get("part", "")
     context: dict[str, Any] = {}
-    entries = queue()
+    entries = None
     if part in ("", "now"):
+        entries = queue()
         context |= {
             "running": running_builds(request.user),
             "notices": notices_for(request.user),
@@ -77,7 +78,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, templates.get(part, "builds/home.html"), context)
 
 
-def _table(request: HttpRequest, entries: Sequence[QueueEntry]) -> dict[str, Any]:
+def _table(request: HttpRequest, entries: Sequence[QueueEntry] | None) -> dict[str, Any]:
     search = request.GET.get("q", "").strip()
     found = Repository.objects.visible_to(request.user).select_related("namespace")
     found = found.only("name", "visibility", "namespace__name")
@@ -94,7 +95,7 @@ def _matching(rows: Any, search: str) -> Any:
     return rows.filter(Q(name__icontains=search) | Q(namespace__name__icontains=search)) if search else rows
 
 
-def _rows(page: Page[Repository], writable: set[int], entries: Sequence[QueueEntry]) -> list[Row]:
+def _rows(page: Page[Repository], writable: set[int], entries: Sequence[QueueEntry] | None) -> list[Row]:
     repositories = {repository.pk: repository for repository in page.object_list}
     recent = _recent(list(repositories))
     made = {
