@@ -128,3 +128,36 @@ def test_every_step_of_it_is_in_the_audit_and_what_was_shown_is_kept(yard: Yard,
     assert rows[0][1].endswith("The shell ended.")
     path = f"/r/{step[0]}/builds/{step[1]}/shells/{session}"
     until(lambda: "remark" in person.web.get(path).text, what="the transcript")
+
+
+def test_an_image_without_a_shell_gets_one_that_is_at_hand(yard: Yard, person: Person, docker_host: str):
+    linked, build = failed(yard, "FROM scratch\nCOPY a.txt /\nCOPY nothing /\n", {"a.txt": "here\n"})
+    debugged(yard, build)
+    session = person.open_shell(linked.path, build["number"])
+    with person.at(session) as screen:
+        screen.until_open()
+        screen.type("cat a.txt; ls /; exit\r")
+        screen.until_end()
+        assert "here" in screen.text
+    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+
+
+def test_it_is_bounded_and_has_nothing_of_the_host(person: Person, step: tuple[str, int], docker_host: str):
+    session = person.open_shell(*step)
+    with person.at(session) as screen:
+        screen.until_open()
+        (container,) = containers(docker_host, session)
+        asked = "{{json .HostConfig}} {{json .Mounts}}"
+        environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": docker_host}
+        said = subprocess.run(
+            ["docker", "inspect", f"--format={asked}", container],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        screen.type("exit\r")
+        screen.until_end()
+    for word in ('"Memory":2147483648', '"PidsLimit":512', '"CapDrop":["ALL"]', "no-new-privileges", '"Binds":null'):
+        assert word in said
+    assert said.strip().endswith("[]") and '"Privileged":false' in said
