@@ -14,52 +14,24 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROL_BUT_CR = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _QUICK_CHARACTERS = 200_000  # of longer lines a page reads a part; plain_line knows which
 _SHORT_CHARACTERS = 2000  # up to here whole texts are quicker than characters
-_MOST_COLOURS = 64
-
-
-class ShownText:
-    """What a page shows of blocks of lines. One for each log: it learns the colours that a log uses, to be quick."""
-
-    def __init__(self) -> None:
-        self._colours: set[bytes] = set()
-
-    def of(self, raw: bytes) -> bytes:
-        """Lines joined by line feeds → the same number of lines, as `plain_line` gives each: UTF-8, no controls.
-
-        It is what a search looks at: a colour in the middle of a word, or a bar that overwrote itself, is not in the
-        way. A block of plain text costs next to nothing; bytes that are not UTF-8 are U+FFFD, as in the page.
-        """
-        if raw.isascii():
-            if not raw.translate(None, _TEXT_BYTES):
-                return raw
-        else:
-            raw = _valid(raw)
-        bare = self._without_colours(raw)
-        if bare is not None and not _has_controls(bare := _without_returns(bare)):
-            return bare
-        return "\n".join(map(_shown, raw.decode().split("\n"))).encode()
-
-    def _without_colours(self, raw: bytes) -> bytes | None:
-        """None where an escape is left that does not colour: it may hide one within another."""
-        escapes = raw.count(b"\x1b")
-        if escapes and sum(map(raw.count, self._colours)) != escapes:
-            fresh = set(_COLOUR.findall(raw))
-            if len(fresh) > _MOST_COLOURS:
-                bare, count = _COLOUR.subn(b"", raw)
-                return bare if count == escapes else None
-            self._colours = fresh if len(self._colours | fresh) > _MOST_COLOURS else self._colours | fresh
-            if sum(map(raw.count, self._colours)) != escapes:
-                return None
-        if escapes:
-            # Every escape begins one of them, so that none can come from what another leaves.
-            for colour in self._colours:
-                raw = raw.replace(colour, b"")
-        return raw
 
 
 def shown_block(raw: bytes) -> bytes:
-    """`ShownText.of` for a block of its own."""
-    return ShownText().of(raw)
+    """Lines joined by line feeds → the same number of lines, as `plain_line` gives each: UTF-8 without any control.
+
+    It is what a search looks at: a colour in the middle of a word, or a bar that overwrote itself, is not in the way. A
+    block of plain text costs next to nothing; bytes that are not UTF-8 are U+FFFD, as in the page.
+    """
+    if raw.isascii():
+        if not raw.translate(None, _TEXT_BYTES):
+            return raw
+    else:
+        raw = _valid(raw)
+    bare, colours = _COLOUR.subn(b"", raw)
+    # An escape that does not colour may hide one within another, and what they leave could look like one.
+    if colours == raw.count(b"\x1b") and not _has_controls(bare := _without_returns(bare)):
+        return bare
+    return "\n".join(map(_shown, raw.decode().split("\n"))).encode()
 
 
 def _valid(raw: bytes) -> bytes:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from builds.core.logerrors import error_lines
-from builds.core.logtext import ShownText
+from builds.core.logtext import shown_block
 from builds.logs.blocks import Place
 from builds.logs.reader import LogReader
 from builds.logs.search import BUDGET_S
@@ -52,9 +52,9 @@ def _in_failing(reader: LogReader, step: int, total: int) -> FirstError:
 
 def _look(reader: LogReader, step: int | None, start: Place, budget_s: float) -> tuple[Place | None, int]:
     """The first such line, and how many lines were looked at."""
-    give_up, searched, text = time.monotonic() + budget_s, 0, ShownText()
+    give_up, searched = time.monotonic() + budget_s, 0
     for block in reader.whole_lines(step, start, _LINE_BYTES):
-        for number in error_lines(text.of(block.data)):
+        for number in error_lines(shown_block(block.data)):
             return Place(block.step, block.first_line + number), searched
         searched += block.lines
         if time.monotonic() > give_up:

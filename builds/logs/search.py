@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from builds.core.logsearch import Query, Span
-from builds.core.logtext import ShownText
+from builds.core.logtext import shown_block
 from builds.logs.blocks import Place
 from builds.logs.reader import LogReader
 
@@ -56,9 +56,9 @@ def search_log(
     lines = {index: total.lines for index, total in reader.totals().items() if step in (None, index)}
     give_up = time.monotonic() + budget_s
     matches: list[Match] = []
-    place, text = start, ShownText()
+    place = start
     for block in reader.whole_lines(step, start, REGEX_LINE_BYTES if query.is_regex else LINE_BYTES):
-        for number, spans in query.matches(text.of(block.data)):
+        for number, spans in query.matches(shown_block(block.data)):
             if len(matches) == most:
                 return _part(matches, lines, Place(block.step, block.first_line + number))
             matches.append(Match(block.step, block.first_line + number, spans))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from builds.core.ansi import plain_line
 from builds.core.logerrors import error_lines
 from builds.core.logsearch import MOST_SPANS, QueryRefused, read_query
-from builds.core.logtext import ShownText, shown_block
+from builds.core.logtext import shown_block
 
 PLAIN = ["a", "Error", "é", "\t", "\n", "\r", "\b", "\x00", "\x9b", "\x7f", "\u2028", "🙂", "31m"]
 ESCAPES = [
@@ -42,14 +42,6 @@ def test_it_shows_every_case_of_the_table_as_the_page_does(data):
     for case in json.loads((data / "ansi-lines.json").read_text()):
         raw = "\n".join(case["lines"]).encode("utf-8", "surrogateescape")
         assert shown_block(raw).decode().split("\n") == case["text"], case["name"]
-
-
-@given(st.lists(st.lists(PIECES, max_size=8), max_size=6))
-def test_what_it_learns_of_one_block_is_true_of_the_next(blocks):
-    text = ShownText()
-    for pieces in blocks:
-        raw = "".join(pieces).encode()
-        assert text.of(raw) == shown_block(raw)
 
 
 def test_it_takes_any_number_of_colours_away():
