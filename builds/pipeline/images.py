@@ -29,7 +29,7 @@ from registry.core.reference import BadReferenceError, parse_reference
 from registry.models import Registry
 
 log = structlog.get_logger(__name__)
-READ_S = 20.0
+READ_S = 10.0
 """For all of an image's manifests, configurations and provenances together."""
 STATEMENT_BYTES = 16 * 1024 * 1024
 _MOST_ATTESTATIONS = 40
