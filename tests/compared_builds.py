@@ -90,7 +90,8 @@ def add_build(rule: BuildRule, commit: str, *, cached: tuple[int, ...] = (), pac
 def report_on(build: Build, before: Build | None, files: tuple[str, ...] = ()) -> dict[str, Any]:
     """Make the cache report of a build from rows, and write it down as its end does."""
     this, that = _side(build), _side(before) if before else None
-    known = took([(step, step.seconds) for step in that.steps if not step.cached]) if that else took([])
+    earlier = Build.objects.filter(repository=build.repository, number__lt=build.number).order_by("-number")
+    known = took((step, step.seconds) for one in earlier for step in _side(one).steps if not step.cached)
     report = make_report(this, that, None, Circumstances(files=ChangedFiles(paths=files)), known)
     BuildRecord.objects.filter(build=build).update(cache_report=report.document)
     sums = {"steps_cacheable": report.cacheable, "steps_cached": report.cached, "saved_s": report.saved_s}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 
+from builds.actions.changes import ask_changes
 from builds.api.builds import find_build
 from builds.core.build_compare import StepRow
 from builds.core.image_compare import LayerRow
-from builds.views.comparing import Compared, compared, two_builds
+from builds.models import Build, CommitChanges
+from builds.views.comparing import Compared, changes_of, compared, two_builds
 
 router = Router(tags=["builds"])
 
@@ -70,7 +72,7 @@ class ConfigRowOut(Schema):
 
 
 class FilesOut(Schema):
-    """`state` is asked, good or failed; "unknown" where nobody asked: `POST …/files` of the page does."""
+    """`state` is asked, good or failed; "unknown" where nobody asked yet, "same" where the commits are one."""
 
     state: str
     total: int
@@ -94,14 +96,37 @@ class ComparisonOut(Schema):
 @router.get("/builds/{int:before_id}/compare/{int:after_id}", response=ComparisonOut, summary="Compare two builds")
 def compare(request: HttpRequest, before_id: int, after_id: int) -> Any:
     """The older one first as a rule. 404 for builds of different repositories."""
+    return _out(compared(*_pair(request, before_id, after_id)))
+
+
+@router.post(
+    "/builds/{int:before_id}/compare/{int:after_id}/files", response={202: FilesOut}, summary="List the changed files"
+)
+def list_files(request: HttpRequest, before_id: int, after_id: int) -> Any:
+    """Have a worker compare the two commits; then the comparison lists the files. Again is harmless."""
+    before, after = _pair(request, before_id, after_id)
+    ask_changes(before, after)
+    return Status(202, _files(before, after, changes_of(before, after)))
+
+
+def _pair(request: HttpRequest, before_id: int, after_id: int) -> tuple[Build, Build]:
     first, second = find_build(request, before_id), find_build(request, after_id)
     if first.repository_id != second.repository_id:
         raise Http404("Only builds of one repository are compared.")
-    return _out(compared(*two_builds(second.repository, first.number, second.number)))
+    return two_builds(second.repository, first.number, second.number)
+
+
+def _files(before: Build, after: Build, changes: CommitChanges | None) -> dict[str, Any]:
+    nothing = "same" if before.commit and before.commit == after.commit else "unknown"
+    return {
+        "state": changes.state if changes else nothing,
+        "total": changes.total if changes else 0,
+        "paths": changes.files if changes else [],
+        "sentence": changes.sentence if changes else "",
+    }
 
 
 def _out(found: Compared) -> dict[str, Any]:
-    changes = found.changes
     return {
         "before": found.before.number,
         "after": found.after.number,
@@ -111,12 +136,7 @@ def _out(found: Compared) -> dict[str, Any]:
             {"kind": row.kind, "name": row.name, "before": row.before, "after": row.after, "change": row.change}
             for row in found.builds.changed_inputs
         ],
-        "files": {
-            "state": changes.state if changes else "unknown",
-            "total": changes.total if changes else 0,
-            "paths": changes.files if changes else [],
-            "sentence": changes.sentence if changes else "",
-        },
+        "files": _files(found.before, found.after, found.changes),
         "dockerfile_diff": found.builds.diff,
         "steps": [_step(row) for row in found.builds.steps],
         "layers": [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lib.humanize import format_duration
 
 MOST = 30
-TALL, PITCH, WIDTH = 56.0, 16.0, 11.0
+TALL, PITCH, WIDTH = 72.0, 20.0, 14.0
 _LEAST = 1.5
 """A build that hit nothing has a bar all the same: it is there to be clicked."""
 

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from builds.core.cache_trend import MOST, PITCH, TALL, WIDTH, Column, HitTrend
+from builds.core.cache_trend import PITCH, TALL, WIDTH, Column, HitTrend
 
 register = template.Library()
 _CLIPPED = 110
@@ -36,10 +36,12 @@ def hit_bars(trend: HitTrend, base: str) -> SafeString:
     """`{% hit_bars trend builds_url %}`: a bar for each build, full as far as it hit, and a link to its tab."""
     drawn = format_html_join("", _COLUMN, (_column(column, base) for column in trend.columns))
     label = "Share of steps from the cache, build by build, oldest first"
+    wide, high = _numbers(max(len(trend.columns), 1) * PITCH, TALL + 6)
     return format_html(
-        '<svg class="chart-bars" viewBox="0 -1 {0} {1}" role="group" aria-label="{2}">'
+        '<svg class="cache-bars" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" aria-label="{2}">'
         '<line class="chart-axis" x1="0" x2="{0}" y1="{3}" y2="{3}"/>{4}</svg>',
-        *_numbers(MOST * PITCH, TALL + 8),
+        wide,
+        high,
         label,
         f"{TALL:g}",
         drawn,

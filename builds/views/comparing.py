@@ -96,7 +96,7 @@ def compared(before: Build, after: Build) -> Compared:
         compare_builds(_given(before, rows[before.pk]), _given(after, rows[after.pk])),
         tuple(images),
         (),
-        _changes(before, after),
+        changes_of(before, after),
         compare_page(source.forge, source.clone_url, before.commit, after.commit) if source else "",
         no_image,
     )
@@ -107,7 +107,8 @@ def record_of(build: Build) -> BuildRecord | None:
     return getattr(build, "record", None)
 
 
-def _changes(before: Build, after: Build) -> CommitChanges | None:
+def changes_of(before: Build, after: Build) -> CommitChanges | None:
+    """What is known of the files between the commits; None where nobody asked, or both are one."""
     if after.source_id is None or not before.commit or before.commit == after.commit:
         return None
     return CommitChanges.objects.filter(source=after.source_id, base=before.commit, head=after.commit).first()

@@ -162,3 +162,13 @@ def test_the_api_tells_the_same(admin):
     assert pip["delta_s"] == pytest.approx(6.3)
     layer = next(row for row in found["layers"][0]["rows"] if row["delta_bytes"])
     assert layer["delta_bytes"] == 38_000_000
+
+
+def test_the_api_asks_a_worker_for_the_files(admin, django_capture_on_commit_callbacks):
+    first, second = two_builds()
+    CommitChanges.objects.all().delete()
+    url = f"/api/v1/builds/{first.pk}/compare/{second.pk}"
+    assert admin.get(url).json()["files"]["state"] == "unknown"
+    with django_capture_on_commit_callbacks() as rung:
+        answer = admin.post(f"{url}/files")
+    assert (answer.status_code, answer.json()["state"], len(rung)) == (202, "asked", 1)

@@ -286,7 +286,7 @@ def reports(yard: Yard, base_image: str, docker_host: str) -> dict[str, dict[str
     found = {}
     for case in CASES:
         case.change(scene)
-        found[case.name] = scene.build() | {"number": scene.made["number"]}
+        found[case.name] = scene.build() | {"number": scene.made["number"], "id": scene.made["id"]}
     return found
 
 
@@ -328,3 +328,17 @@ def test_what_is_saved_is_what_the_same_steps_took(reports):
 def test_a_failed_build_is_told_of_by_name_only(reports):
     assert reports["a step that fails"]["by_name_only"]
     assert not reports["the same once more"]["by_name_only"]
+
+
+def test_any_two_builds_are_compared_and_a_worker_lists_the_files_between_them(yard: Yard, reports):
+    first, second = reports["unchanged"]["id"], reports["a file that nothing takes changed"]["id"]
+    path = f"/builds/{first}/compare/{second}"
+    yard.send("POST", f"{path}/files", status=202)
+    files = until(lambda: (found := yard.get(path)["files"])["state"] == "good" and found, what="the list of files")
+    assert files["paths"] == ["Dockerfile", "README", "app/main", "app/trace_log"]
+    found = yard.get(path)
+    assert [row["name"] for row in found["inputs"]] == ["VERSION"]
+    assert "-ENV MODE=a" in found["dockerfile_diff"]
+    changed = {row["made_by"] for row in found["layers"][0]["rows"] if row["change"] != "same"}
+    assert any("/mode.txt" in words for words in changed)
+    assert not any(words.startswith("FROM") for words in changed)
