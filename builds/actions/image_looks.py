@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import zstandard
 from django.db.models import Q
 from django.utils import timezone
@@ -122,6 +123,11 @@ def pack(document: bytes) -> bytes:
 def unpack(data: bytes) -> bytes:
     """What `pack` was given; of nothing nothing."""
     return zstandard.ZstdDecompressor().decompress(data) if data else b""
+
+
+def content_of(look: ImageLook) -> Any:
+    """The document in `look.data`; None where there is none."""
+    return orjson.loads(unpack(bytes(look.data))) if look.data else None
 
 
 def unread(repository: Repository, digests: Iterable[str]) -> list[str]:

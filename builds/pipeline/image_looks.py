@@ -13,6 +13,7 @@ import structlog
 from builds.actions.image_looks import (
     QUICK,
     SLOW,
+    ask_look,
     fail_look,
     finish_look,
     keep_files,
@@ -23,15 +24,15 @@ from builds.actions.image_looks import (
     unpack,
     unread,
 )
+from builds.actions.secrets import secrets_around
 from builds.core.image_document import masked
 from builds.core.image_statement import read_packages
 from builds.core.image_waste import waste_of
 from builds.core.inflate import LayerError
-from builds.core.layer_files import LayerFiles, files_of, read_layer
+from builds.core.layer_files import files_of, read_layer
 from builds.models import ImageLook, Source
-from builds.pipeline.images import READ_S, client_of, read_image, statement_of
+from builds.pipeline.images import READ_S, STATEMENT_BYTES, client_of, read_image, statement_of
 from builds.pipeline.probe import one_at_a_time
-from builds.pipeline.variables import secrets_around
 from lib.humanize import plural
 from lib.queue import enqueue
 from lib.redact import Redactor
@@ -73,6 +74,10 @@ def _read_image(client: RegistryClient, look: ImageLook) -> None:
     document = read_image(client.within(READ_S), look.repository.path, look.digest)
     source = Source.objects.filter(repository=look.repository).first()
     redactor = Redactor(secrets_around(source, look.repository.registry))
+    for platform in document["platforms"]:
+        for row in platform["statements"]:
+            if row["kind"] == "sbom" and row["size_bytes"] <= STATEMENT_BYTES:
+                ask_look(look.repository, ImageLook.Kind.PACKAGES, row["digest"])
     finish_look(look, facts=masked(document, redactor.text))
 
 
@@ -111,7 +116,7 @@ def _read_waste(client: RegistryClient, look: ImageLook) -> None:
             repository=repository, kind=ImageLook.Kind.FILES, state=ImageLook.State.READY, digest__in=digests
         ).values_list("digest", "data")
     )
-    layers = [load_files(bytes(rows[digest])) for digest in digests if digest in rows]
+    layers = [files_of(orjson.loads(unpack(bytes(rows[digest])))) for digest in digests if digest in rows]
     finish_look(look, facts=waste_of(layers).document)
 
 
@@ -140,11 +145,6 @@ def _hashed(chunks: Iterator[bytes], seen: Any) -> Iterator[bytes]:
     for chunk in chunks:
         seen.update(chunk)
         yield chunk
-
-
-def load_files(data: bytes) -> LayerFiles:
-    """What `_layer` kept."""
-    return files_of(orjson.loads(unpack(data)))
 
 
 _READERS: dict[str, Callable[[RegistryClient, ImageLook], None]] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from builds.actions.secrets import secrets_around
 from builds.core.buildargs import Facts, expand_args
 from builds.core.variables import Chosen, choose
-from builds.models import Build, Source
-from registry.models import Registry
+from builds.models import Build
 
 
 def variables_of(build: Build) -> Chosen:
@@ -34,12 +34,3 @@ def variables_of(build: Build) -> Chosen:
 def secrets_of(build: Build) -> list[str]:
     """Everything that must not stand in the log, in clear: also what this build does not get."""
     return secrets_around(build.source, build.repository.registry)
-
-
-def secrets_around(source: Source | None, registry: Registry) -> list[str]:
-    """What a repository's builds and pages know in clear and may not show."""
-    found = [registry.password]
-    if source is not None:
-        found += [source.token, source.deploy_key, source.webhook_secret]
-        found += [variable.value for variable in source.variables.exclude(kind="arg")]
-    return [secret for secret in found if secret]
