@@ -49,7 +49,8 @@ export class BuildParts {
       if (focus) document.getElementById(focus)?.focus();
     }
     const title = document.querySelector("[data-page-title]")?.dataset.pageTitle;
-    if (title) document.title = title;
+    const tab = document.querySelector("[data-tab-title]")?.dataset.tabTitle ?? "";
+    if (title) document.title = tab + title;
     this.onChange();
   }
 }
