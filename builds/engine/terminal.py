@@ -78,6 +78,11 @@ class Terminal:
         with suppress(OSError):
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
+    def remind(self) -> None:
+        """Let the program look at the size again: one that had just started may have missed the kernel's word."""
+        with suppress(ProcessLookupError):
+            os.kill(self._child.pid, signal.SIGWINCH)
+
     def close(self) -> None:
         """Hang up, and do not wait long for the program to take notice."""
         os.close(self._master)

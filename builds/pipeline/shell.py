@@ -42,6 +42,7 @@ SAVE_S = 60.0
 # A pause in what is printed: what the redactor holds back, as it may begin a secret, is shown then.
 SETTLE_S = 0.03
 SILENT_S = 5.0
+REMIND_S = 2.0
 REDIS_AWAY_S = 60.0
 _MOST_QUEUED = 256
 
@@ -156,6 +157,7 @@ class _Times:
     saved: float = field(default_factory=time.monotonic)
     looked: float = field(default_factory=time.monotonic)
     printed: float = 0.0
+    resized: float = 0.0
 
 
 class _Attended:
@@ -206,6 +208,7 @@ class _Attended:
                     return "The shell ended."
                 if reason := self._why_over(ears):
                     return reason
+                self._remind(terminal)
 
     def _wanted(self, terminal: Terminal) -> int:
         """What the loop waits for: output only as far as the viewer keeps up."""
@@ -261,11 +264,18 @@ class _Attended:
                 columns, _, rows = sign.data.partition(b"x")
                 if columns.isdigit() and rows.isdigit():
                     terminal.resize(int(columns), int(rows))
+                    self._times.resized = time.monotonic()
             case "ack":
                 with suppress(ValueError):
                     self._line.drawn(sign.data)
             case "hello" if self._is_there:
                 self._say_state()
+
+    def _remind(self, terminal: Terminal) -> None:
+        """A moment after the size changed, say it once more: a client that was starting then would have missed it."""
+        if self._times.resized and time.monotonic() - self._times.resized > REMIND_S:
+            self._times.resized = 0.0
+            terminal.remind()
 
     def _why_over(self, ears: _Ears) -> str:
         """What is due between two looks at the line, and why the shell is to end, if it is."""
