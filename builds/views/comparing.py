@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F
 from django.http import Http404
 
-from builds.core.build_compare import Comparison, Given, compare_builds, size_sentence
+from builds.core.build_compare import Comparison, Given, compare_builds
 from builds.core.forge_pages import compare_page
-from builds.core.image_compare import ComparedLayer, ComparedLayers, ConfigRow, compare_layers
-from builds.models import Build, BuildRecord, CommitChanges, Step
+from builds.models import Build, CommitChanges, Step
 from builds.models.ran import ran_of
+from builds.views.comparing_images import ComparedImage, ComparedSettings, images_of, record_of, settings_of
 from registry.models import Repository
 
 _NEAR = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedImage:
-    """The layers of one platform in both images."""
-
-    platform: str
-    layers: ComparedLayers
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedSettings:
-    """The settings that differ for one platform; no rows where all are the same."""
-
-    platform: str
-    rows: tuple[ConfigRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +71,18 @@ def compared(before: Build, after: Build) -> Compared:
     rows: dict[int, list[Step]] = {before.pk: [], after.pk: []}
     for step in steps:
         rows[step.build_id].append(step)
-    images, no_image = _images(before, after, rows)
+    images, no_image = images_of(before, after, rows)
     source = after.source
     return Compared(
         before,
         after,
         compare_builds(_given(before, rows[before.pk]), _given(after, rows[after.pk])),
-        tuple(images),
-        (),
+        images,
+        settings_of(before, after),
         changes_of(before, after),
         compare_page(source.forge, source.clone_url, before.commit, after.commit) if source else "",
         no_image,
     )
-
-
-def record_of(build: Build) -> BuildRecord | None:
-    """The record, where the build has one."""
-    return getattr(build, "record", None)
 
 
 def changes_of(before: Build, after: Build) -> CommitChanges | None:
@@ -151,45 +129,3 @@ def _bases(build: Build) -> dict[str, str]:
         ]
         for image in build.base_images
     }
-
-
-def _images(before: Build, after: Build, rows: Mapping[int, list[Step]]) -> tuple[list[ComparedImage], str]:
-    """By platform, for those that both have; else a sentence why there is nothing to compare."""
-    old, new = _layers(before, rows[before.pk]), _layers(after, rows[after.pk])
-    found = []
-    for platform in new:
-        # One platform each: the builder's own may have another name in an older record.
-        other = platform if platform in old else next(iter(old)) if len(old) == len(new) == 1 else None
-        if other is not None:
-            layers = compare_layers(old[other], new[platform])
-            found.append(ComparedImage(platform, layers, size_sentence(layers)))
-    if found:
-        return found, ""
-    without = [build for build in (before, after) if not build.digest]
-    if without:
-        return [], f"Build #{without[0].number} made no image."
-    return [], "The layers of these images are not known here."
-
-
-def _layers(build: Build, steps: Iterable[Step]) -> dict[str, list[ComparedLayer]]:
-    record = record_of(build)
-    by_index = {step.index: ran for step in steps for ran in ran_of([step])}
-    found = {}
-    for platform in record.platforms if record else []:
-        rows = []
-        for place, layer in enumerate(platform.get("layers", [])):
-            made = by_index.get(layer.get("step"))
-            is_base = place < platform.get("base_layers", 0)
-            rows.append(
-                ComparedLayer(
-                    digest=layer["digest"],
-                    size_bytes=layer["size_bytes"],
-                    made_by=made.words if made else "",
-                    step=made.index if made else None,
-                    line=made.lines[0] if made and made.lines and not is_base else None,
-                    is_base=is_base,
-                )
-            )
-        if rows:
-            found[platform.get("platform", "")] = rows
-    return found

@@ -172,3 +172,48 @@ def test_the_api_asks_a_worker_for_the_files(admin, django_capture_on_commit_cal
     with django_capture_on_commit_callbacks() as rung:
         answer = admin.post(f"{url}/files")
     assert (answer.status_code, answer.json()["state"], len(rung)) == (202, "asked", 1)
+
+
+def document(made_by: str, size_mb: int, **config) -> dict:
+    """What the registry told of an image: a base layer and one of our own."""
+    settings = {
+        "platform": "linux/amd64",
+        "entrypoint": [],
+        "cmd": ["sh"],
+        "env": [["MODE", "a"]],
+        "user": "",
+        **config,
+    }
+    layers = [("base", 50, []), (f"own{size_mb}", size_mb, [4])]
+    rows = [
+        {"digest": f"sha256:{name}", "size_bytes": mb * 1_000_000, "vertex": "", "lines": lines, "media_type": ""}
+        for name, mb, lines in layers
+    ]
+    history = [{"words": words, "layer": place} for place, words in enumerate(["ADD rootfs /", made_by])]
+    platform = {
+        "platform": "linux/amd64",
+        "config": settings,
+        "layers": rows,
+        "history": history,
+        "base_layers": 1,
+    }
+    return {"platforms": [platform]}
+
+
+def test_settings_of_the_image_that_differ_stand_side_by_side(admin):
+    rule = make_rule()
+    add_build(rule, OLD, image=document("RUN pip install x", 10))
+    add_build(rule, NEW, image=document("RUN pip install x", 48, env=[["MODE", "b"], ["API_TOKEN", "abc"]], user="app"))
+    said = words(pair(admin))
+    assert "Image settings" in said
+    assert "Variable MODEab" in said
+    assert "Userrootapp" in said
+    assert "abc" not in said
+    assert "The image is 38.0 MB larger: RUN pip install x (line 4) made 38.0 MB more." in said
+
+
+def test_same_settings_say_so(admin):
+    rule = make_rule()
+    for commit in (OLD, NEW):
+        add_build(rule, commit, image=document("RUN pip install x", 10))
+    assert "Entrypoint, command, environment, user, ports, volumes and labels are the same." in words(pair(admin))
