@@ -58,9 +58,9 @@ class WorkerCard:
         return self.worker.slots if self.worker else 0
 
     @property
-    def free(self) -> range:
-        """Slots that a build may take now."""
-        return range(max(0, self.slots - len(self.running)) if self.takes_builds else 0)
+    def idle(self) -> range:
+        """Slots that run nothing."""
+        return range(max(0, self.slots - len(self.running)))
 
     @property
     def gauges(self) -> list[Gauge]:
