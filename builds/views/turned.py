@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 from builds.core.states import State
 from builds.models import Build
 
-MOST = 8
+MOST = 6
 READ = 50
 
 
@@ -27,7 +27,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """Newest first. What broke and was mended since is told once, among what broke. `more`: some are left out."""
+    """Newest first, and of what broke that which still is. What was mended since is told once, there.
+
+    `more`: some are left out.
+    """
 
     broke: tuple[Turn, ...]
     mended: tuple[Turn, ...]
@@ -56,6 +59,7 @@ def since_when() -> datetime:
 
 def _told_once(builds: Sequence[Any]) -> Turned:
     broke = [Turn(build, build.next_success) for build in builds if build.turn == "broke"]
+    broke.sort(key=lambda turn: turn.mended_by is not None)
     told = {(turn.build.rule_id, turn.build.ref_type, turn.build.ref) for turn in broke}
     mended = [
         Turn(build)

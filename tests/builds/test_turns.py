@@ -131,6 +131,23 @@ def test_9_home_says_when_nothing_broke_nothing_runs_and_nothing_waits():
     assert "Nothing that worked broke since yesterday, and nothing was mended." in page
 
 
+def test_what_is_still_broken_stands_first():
+    old = make_rule(make_source(make_repository("acme/old")))
+    finish("succeeded", rule=old)
+    still = finish("failed", rule=old)
+    for outcome in ("succeeded", "failed", "succeeded"):
+        finish(outcome, rule=make_rule_once())
+    found = turned_since_yesterday(make_admin()).broke
+    assert [turn.mended_by is None for turn in found] == [True, False]
+    assert found[0].build.pk == still.pk
+
+
+def make_rule_once() -> BuildRule:
+    return BuildRule.objects.filter(pattern="once").first() or make_rule(
+        make_source(make_repository("acme/new")), pattern="once"
+    )
+
+
 def test_what_broke_before_yesterday_is_not_told():
     finish("succeeded")
     build = finish("failed")
