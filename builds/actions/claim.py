@@ -107,12 +107,13 @@ def may_take(worker: str) -> bool:
     """Whether the worker may take a build: not while it drains or is paused, nor while its builder does not answer.
 
     A build that it took then would fail for no fault of its own, and quickly, so that this worker would get them all.
-    One that has not reported yet is held up by a pause of the whole queue alone.
+    One that has just started and not reported yet goes by its name, which begins with its host.
     """
     rows = Worker.objects.filter(name=worker)
     if rows.taking_builds().exists():
         return True
-    return not (rows.exists() or Pause.objects.filter(host=EVERY_HOST).exists())
+    host = worker.rsplit("-", 2)[0]
+    return not (rows.exists() or Pause.objects.filter(host__in=(EVERY_HOST, host)).exists())
 
 
 def wait_for_turn() -> None:

@@ -65,6 +65,15 @@ def test_a_paused_host_stays_paused_when_its_worker_comes_back_with_another_name
     assert "builder-1: Paused by admin since" in queue()[0].sentence
 
 
+def test_a_worker_of_a_paused_host_that_has_just_started_takes_nothing_before_its_first_report():
+    """It asks its builder first, which takes a while; a bell may ring meanwhile."""
+    make_worker()
+    make_build()
+    pauses.pause_host(make_admin(), "builder-1", "disk exchange")
+    assert claim_next("builder-1-4711-1a2b3c") is None
+    assert claim_next("builder-2-4711-1a2b3c") is not None
+
+
 def test_what_runs_on_a_paused_worker_takes_no_slot_from_the_others():
     make_worker(slots=1)
     make_worker("w2", "builder-2", slots=1)
