@@ -71,10 +71,11 @@ def succeed(
     return True
 
 
-def fail(run: Run, error: BuildError, *, backoff_s: Sequence[float] = BACKOFF_S) -> bool:
+def fail(run: Run, error: BuildError, *, alike: str = "", backoff_s: Sequence[float] = BACKOFF_S) -> bool:
     """End a run with a fault. One that may pass by itself is tried again after a pause; the rest is final.
 
-    False: the lease was lost, nothing changed.
+    `alike` is the key of failures alike, where the output of the run tells more than the error. False: the lease was
+    lost, nothing changed.
     """
     build = run.rows().first()
     if build is None:
@@ -95,7 +96,7 @@ def fail(run: Run, error: BuildError, *, backoff_s: Sequence[float] = BACKOFF_S)
         error_message=f"{error.message} It was tried {failures} times." if error.retryable else error.message,
         error_step=(error.step or "")[:500],
         error_line=error.dockerfile_line,
-        failure_key=failure_key(error.kind, error.step or "", error.message),
+        failure_key=alike or failure_key(error.kind, error.step or "", error.message),
         platform_failures=failures if error.retryable else build.platform_failures,
     )
 

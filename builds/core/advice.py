@@ -14,8 +14,9 @@ from builds.core.failure_evidence import code
 from lib.humanize import format_duration
 
 MOST_HINTS = 2
-# A step that was silent for this long, and for this part of its time, waited for something.
-_SILENT_S = 60.0
+# A step that was silent for this long, or for this part of its time, waited for something.
+_SILENT_S = 300.0
+_SILENT_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def advise(digest: FailureDigest) -> Advice | None:
     if advice is None:
         return None
     if digest.kind == ErrorKind.TIMEOUT and digest.silent_s is not None:
-        advice = Advice(advice.whose, _of_silence(digest.silent_s))
+        advice = Advice(advice.whose, _of_silence(digest.silent_s, digest.step_s))
     hints = hints_in(digest.lines) if digest.kind in _SPEAKS_OF and _is_of_the_step(digest) else ()
     if hints and advice.what == _ADVICE[ErrorKind.USER].what:
         # "The last lines name the cause" need not be said above the line that does.
@@ -122,8 +123,8 @@ def hints_in(lines: Sequence[LastLine]) -> tuple[Hint, ...]:
     return tuple(found)
 
 
-def _of_silence(silent_s: float) -> str:
-    if silent_s >= _SILENT_S:
+def _of_silence(silent_s: float, step_s: float | None) -> str:
+    if silent_s >= min(_SILENT_S, (step_s or 2 * _SILENT_S) * _SILENT_PART):
         return (
             f"The step printed nothing for its last {format_duration(silent_s)}: it probably waited, for an answer to "
             "a "

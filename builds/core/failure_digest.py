@@ -15,6 +15,7 @@ from builds.core.errors import ErrorKind
 from builds.core.failure_alike import failure_key, telling_line
 from builds.core.json_values import number, table, text
 from builds.core.progress_events import parse_step_name
+from lib.storable import storable
 
 LAST_LINES = 20
 # A line of the digest is read at a glance; the log has the rest of it.
@@ -50,7 +51,8 @@ class FailureDigest:
 
     `step_index` is its place among the attempt's steps and `log_index` that of the step that `lines` are of: the
     builder's last words where the step itself said nothing. None where there is none. `dockerfile_line` counts from 1.
-    `silent_s` is for how long the step had printed nothing when it ended, None where nobody measured it.
+    `silent_s` is for how long the step had printed nothing when it ended, None where nobody measured it, and `step_s`
+    how long it took.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class FailureDigest:
     lines: tuple[LastLine, ...] = ()
     lines_total: int = 0
     silent_s: float | None = None
+    step_s: float | None = None
 
     @property
     def fault(self) -> str:
@@ -98,7 +101,7 @@ def read_digest(document: Any) -> FailureDigest | None:
         return None
     rows = found.get("lines")
     lines = [table(row) for row in rows] if isinstance(rows, list | tuple) else []
-    silent = found.get("silent_s")
+    silent, took = found.get("silent_s"), found.get("step_s")
     return FailureDigest(
         kind=text(found["kind"]),
         message=text(found.get("message")),
@@ -110,6 +113,7 @@ def read_digest(document: Any) -> FailureDigest | None:
         lines=tuple(LastLine(number(line.get("number")), text(line.get("text"))) for line in lines),
         lines_total=number(found.get("lines_total")),
         silent_s=float(silent) if isinstance(silent, int | float) else None,
+        step_s=float(took) if isinstance(took, int | float) else None,
     )
 
 
@@ -122,7 +126,7 @@ def last_lines(lines: Sequence[str], first_line: int) -> tuple[LastLine, ...]:
 
     Blank ones at the end are left out, and long ones are cut: without their colours then, which may be cut too.
     """
-    kept = [LastLine(first_line + place, _cut(line)) for place, line in enumerate(lines, 1)]
+    kept = [LastLine(first_line + place, storable(_cut(line))) for place, line in enumerate(lines, 1)]
     while kept and not kept[-1].plain.strip():
         kept.pop()
     return tuple(kept[-LAST_LINES:])

@@ -1,20 +1,23 @@
-"""The recorder of a fault: what the top of the build's page tells of it, and the key of failures alike."""
+"""The end of a run with a fault: what the top of the build's page tells of it is kept, then the build ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from django.core.files.storage import storages
 
-from builds.actions.failures import mark_alike
-from builds.core.errors import BuildError, Skipped, Stopped
+from builds.actions import lifecycle
+from builds.actions.records import save_record
+from builds.core.errors import BuildError
 from builds.core.failure_digest import LAST_LINES, FailureDigest, last_lines
 from builds.logs.reader import LogReader
 from builds.models import Step
 from builds.models.log import DatabaseFrames
 from builds.pipeline.job import Job
 
+log = structlog.get_logger(__name__)
 LAST_WORDS = "The builder's last words"
 """The step of ours under which the plain-text end of buildx's output is kept."""
 
@@ -23,13 +26,19 @@ _READ_LINES = 2 * LAST_LINES
 _READ_BYTES = 256 * 1024
 
 
-def failure_columns(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict[str, Any]:
-    """The digest of a fault, also of one after which the build waits for another attempt."""
-    if not isinstance(ended, BuildError):
-        return {}
-    digest = _digest(job, ended)
-    mark_alike(job.run, digest.key)
-    return {"failure": digest.as_json()}
+def fail(job: Job, error: BuildError) -> None:
+    """End a run with a fault. Its digest is kept first, so that whoever hears of the end can read it.
+
+    Also for a fault after which the build waits for another attempt.
+    """
+    key = ""
+    try:
+        digest = _digest(job, error)
+        save_record(job.run, failure=digest.as_json())
+        key = digest.key
+    except Exception:  # the edge: whatever is wrong with the digest, the build must get its end
+        log.exception("the digest of a failure was not kept", build=job.build.pk)
+    lifecycle.fail(job.run, error, alike=key)
 
 
 def _digest(job: Job, error: BuildError) -> FailureDigest:
@@ -48,7 +57,14 @@ def _digest(job: Job, error: BuildError) -> FailureDigest:
         lines=lines,
         lines_total=total,
         silent_s=job.logbook.silent_s(step.index) if step else None,
+        step_s=_took(step),
     )
+
+
+def _took(step: Step | None) -> float | None:
+    if step is None or step.started_at is None or step.finished_at is None:
+        return None
+    return (step.finished_at - step.started_at).total_seconds()
 
 
 def failing(rows: Sequence[Step], name: str) -> Step | None:

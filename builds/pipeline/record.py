@@ -15,7 +15,6 @@ from builds.core.layers import platform_record
 from builds.engine.buildx import BuildRequest
 from builds.engine.inputs import find_dockerfile, read_start
 from builds.pipeline.cache import report_cache
-from builds.pipeline.failures import failure_columns
 from builds.pipeline.images import record_image
 from builds.pipeline.job import Job
 from lib.storable import storable
@@ -85,4 +84,4 @@ def _no_failure(job: Job, ended: Ended | None) -> dict[str, Any]:  # noqa: ARG00
     return {"failure": {}} if ended is None else {}
 
 
-RECORDERS: tuple[Recorder, ...] = (_no_failure, failure_columns, _platforms, report_cache, record_image)
+RECORDERS: tuple[Recorder, ...] = (_no_failure, _platforms, report_cache, record_image)

@@ -21,6 +21,7 @@ from builds.engine.stopflag import StopFlag
 from builds.models import Build
 from builds.pipeline.build import build_image
 from builds.pipeline.checkout import check_out
+from builds.pipeline.failures import fail
 from builds.pipeline.hooks import hooks_of
 from builds.pipeline.job import Job
 from builds.pipeline.logbook import Logbook
@@ -127,7 +128,7 @@ def _end(job: Job, ended: Ended | None) -> Ended | None:
     if isinstance(ended, Stopped):
         return _stopped(job, ended, where)
     if isinstance(ended, BuildError):
-        lifecycle.fail(job.run, ended)
+        fail(job, ended)
     elif isinstance(ended, Skipped):
         lifecycle.skip(job.run, ended.sentence)
     return ended
@@ -143,7 +144,7 @@ def _stopped(job: Job, stopped: Stopped, where: str) -> Ended:
             )
             message = f"It timed out after {after}{_in_step(where)}. Make it faster, or give the rule more time."
             error = BuildError(ErrorKind.TIMEOUT, message, step=where or None)
-            lifecycle.fail(job.run, error)
+            fail(job, error)
             return error
         case "drain":
             lifecycle.hand_back(job.run)

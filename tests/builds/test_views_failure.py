@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from builds.actions.failures import mark_alike
 from builds.actions.lifecycle import fail
 from builds.actions.runs import Run
 from builds.core.errors import BuildError, ErrorKind
+from builds.core.failure_alike import failure_key
 from builds.core.failure_digest import FailureDigest, last_lines
 from builds.models import Build, BuildRecord
 from builds.views.failure import failure_of
 from tests.builds.pages import words
 from tests.builds.test_views_build import ATTACK, admin, ended, logs_in_memory, make_step, write_log  # noqa: F401
-from tests.factories import make_admin, make_build, make_repository
+from tests.factories import make_admin, make_build
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def failed(message: str = MESSAGE, kind: str = "user", printed: str = "", **fiel
     lines = last_lines(printed.split("\n"), 100) if printed else ()
     digest = FailureDigest(kind, message, STEP, 1, 4, 1, 1 if lines else None, lines, 100 + len(lines), 3.0)
     BuildRecord.objects.create(build=build, attempt=1, failure=digest.as_json())
-    mark_alike(Run(build.pk, 1), digest.key)
+    Build.objects.filter(pk=build.pk).update(failure_key=digest.key)
     build.refresh_from_db()
     return build
 
@@ -173,13 +173,9 @@ def test_it_asks_as_many_questions_for_a_thousand_builds_as_for_three(admin, dja
     assert (failure.alike.count, failure.alike.first.number) == (20, 100)
 
 
-@pytest.mark.parametrize("message", [MESSAGE, "hub.example answered 502 to the push."])
-def test_it_marks_a_build_that_ends_for_good_and_none_that_waits(message, rings, settings):
-    make_repository("acme/web")
+@pytest.mark.parametrize(("alike", "key"), [("k" * 64, "k" * 64), ("", failure_key("user", STEP, MESSAGE))])
+def test_it_puts_the_key_of_failures_alike_on_the_build_as_it_ends(alike, key, rings):
     build = make_build(state="building", attempt=1, lease_until="2100-01-01T00:00:00Z")
-    retryable = "502" in message
-    kind = ErrorKind.REGISTRY if retryable else ErrorKind.USER
-    assert fail(Run(build.pk, 1), BuildError(kind, message, retryable=retryable, step=STEP))
-    assert not mark_alike(Run(build.pk, 1), "k" * 64) if retryable else mark_alike(Run(build.pk, 1), "k" * 64)
+    assert fail(Run(build.pk, 1), BuildError(ErrorKind.USER, MESSAGE, step=STEP), alike=alike)
     build.refresh_from_db()
-    assert build.failure_key == ("" if retryable else "k" * 64)
+    assert (build.state, build.failure_key) == ("failed", key)

@@ -52,6 +52,18 @@ def test_02_the_dockerfile_of_real_builds_is_annotated_whether_they_fail_or_not(
     assert {one["first_line"]: one["outcome"] for one in told["instructions"]} == {3: "ran", 5: "ran", 6: "failed"}
 
 
+def test_05_a_step_that_times_out_says_for_how_long_it_was_silent(yard: Yard, base_image: str):
+    """Point 5: a timeout of a silent step is told apart from that of a busy one."""
+    rule = {"ref_type": "branch", "pattern": "main", "tags": ["latest"], "timeout_s": 10}
+    linked = yard.link("digest/slow", rules=[rule])
+    build = linked.build({"Dockerfile": fresh(base_image, "RUN echo began; sleep 7171")})
+    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout"), build["sentence"]
+    told = yard.get(f"/builds/{build['id']}/failure")
+    assert ([line["text"] for line in told["lines"]], told["fault"]) == (["began"], "timeout")
+    assert told["silent_s"] > 0
+    assert "printed nothing for its last" in told["what_to_try"]
+
+
 def test_05_a_step_that_the_kernel_kills_for_memory_is_named_so_with_its_limit(yard: Yard, base_image: str):
     """Point 5: out of memory named as such with the step and the limit, by a step that is really killed for it."""
     linked = yard.link("digest/memory")

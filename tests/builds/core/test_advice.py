@@ -245,13 +245,19 @@ def test_it_gives_each_thing_once_and_not_more_than_two():
 
 
 @pytest.mark.parametrize(
-    ("silent_s", "what"), [(720.0, "printed nothing for its last 12 m 00 s"), (0.4, "still at work")]
+    ("silent_s", "step_s", "what"),
+    [
+        (720.0, 3500.0, "printed nothing for its last 12 m 00 s"),
+        (9.0, 10.0, "printed nothing for its last 9.0 s"),
+        (720.0, None, "printed nothing for its last 12 m 00 s"),
+        (60.0, 3500.0, "still at work: it printed something 1 m 00 s before"),
+        (0.4, 10.0, "still at work"),
+        (60.0, None, "still at work"),
+    ],
 )
-def test_05_a_step_that_timed_out_waited_or_was_slow(silent_s, what):
+def test_05_a_step_that_timed_out_waited_or_was_slow(silent_s, step_s, what):
     """Point 5: a timeout of a silent step is told apart from that of a busy one."""
-    digest = FailureDigest(
-        "timeout", "It timed out after 60 m 00 s in step 2.", "RUN x", 2, log_index=2, silent_s=silent_s
-    )
+    digest = FailureDigest("timeout", "It timed out after 60 m 00 s in step 2.", silent_s=silent_s, step_s=step_s)
     advice = advise(digest)
     assert advice is not None
     assert what in advice.what

@@ -71,6 +71,11 @@ def test_it_cuts_a_long_line():
     assert (len(line.text), line.text[-1]) == (400, "…")
 
 
+def test_it_keeps_nothing_that_a_database_refuses():
+    (line,) = last_lines(["a\0b\ud800"], 0)
+    assert line.text == "a\ufffdb\ufffd"
+
+
 @pytest.mark.parametrize("document", [None, {}, [], {"kind": 3}, {"message": "x"}])
 def test_it_reads_no_digest_out_of_an_empty_record(document):
     assert read_digest(document) is None
