@@ -53,7 +53,7 @@ def add_build(rule: BuildRule, commit: str, *, cached: tuple[int, ...] = (), pac
     now = timezone.now()
     build = make_build(
         rule,
-        state="succeeded",
+        state=fields.pop("state", "succeeded"),
         attempt=1,
         commit=commit,
         started_at=now - timedelta(seconds=90 * pace),

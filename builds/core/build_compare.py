@@ -11,7 +11,7 @@ from difflib import unified_diff
 from typing import Literal
 
 from builds.core.cache_sides import Ran
-from builds.core.cache_words import quote
+from builds.core.cache_words import MOST_LINES, quote
 from builds.core.image_compare import ComparedLayers, LayerRow
 from builds.core.step_pairs import pair_steps
 from lib.humanize import format_duration, format_size
@@ -210,10 +210,12 @@ def _inputs(before: Given, after: Given) -> list[InputRow]:
 
 def _diff(before: Given, after: Given) -> list[str]:
     """Nothing where one of the texts is not known."""
-    if not before.dockerfile or not after.dockerfile:
+    if not before.dockerfile or not after.dockerfile or before.dockerfile == after.dockerfile:
         return []
     names = f"{before.dockerfile_path} of #{before.number}", f"{after.dockerfile_path} of #{after.number}"
     texts = before.dockerfile.splitlines(), after.dockerfile.splitlines()
+    if max(map(len, texts)) > MOST_LINES:
+        return ["@@ The Dockerfiles differ, and are too long to be compared line by line. @@"]
     return list(unified_diff(*texts, *names, lineterm="", n=3))
 
 

@@ -72,6 +72,10 @@ def make_report(
     """
     explainer = Explainer(this, before, tried, around)
     counted = this.counted
+    for step in sorted(counted, key=lambda step: step.index):
+        # A step's reason may be that of one it stands on. Those have lower indexes: no reason is sought from far above.
+        if this.missed(step):
+            explainer.why(step)
     cached = [step for step in counted if step.cached]
     saved = [spared.of(step) for step in cached]
     saved_s = round(sum(seconds for seconds in saved if seconds is not None), 3)

@@ -9,6 +9,8 @@ from difflib import SequenceMatcher
 
 _SHOWN = 100
 _MOST_WORDS = 400
+MOST_LINES = 1500
+"""Of a Dockerfile that is compared with another: who writes a longer one must not keep a worker or a page busy."""
 # What changes the surroundings of the steps below it, without being a step itself.
 _SETTINGS = re.compile(r"\s*(?:ENV|ARG|USER|SHELL|WORKDIR)\s", re.IGNORECASE)
 
@@ -68,6 +70,8 @@ def _places(count: int) -> str:
 def setting_change(before: str, after: str, line: int | None) -> str:
     """The first line above `line` of the Dockerfile that changes what steps run in, as a clause; "" where none does."""
     old, new = before.splitlines(), after.splitlines()
+    if max(len(old), len(new)) > MOST_LINES:
+        return ""
     for kind, a1, a2, b1, b2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal" or (line is not None and b1 >= line):
             continue

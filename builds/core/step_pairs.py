@@ -5,7 +5,7 @@ A vertex digest cannot tell: below a COPY of the context it is another one in ev
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -14,10 +14,12 @@ from typing import Generic, Protocol, TypeVar
 from builds.core.progress_events import StepName, parse_step_name
 
 _LIKE_ENOUGH = 0.3
-"""Two commands with fewer characters in common are two steps, not one that was edited, unless they stand alone."""
-_COMPARED_CHARACTERS = 2_000
-_MOST_STEPS = 300
-"""Of one stage that are compared one by one; those beyond are paired by their exact words only."""
+"""Two commands with fewer words in common are two steps, not one that was edited, unless nothing else is left."""
+_MOST_STEPS = 150
+"""Of one stage whose order is compared; those beyond are paired by their exact words only. Who writes a Dockerfile with
+more must not keep a worker busy.
+"""
+_MOST_LIKENESSES = 2_500
 
 
 class AnyStep(Protocol):
@@ -146,32 +148,48 @@ def _without(rows: list[_Named[S]], taken: set[int]) -> list[_Named[S]]:
 def _exactly(old: list[_Named[S]], new: list[_Named[S]]) -> dict[int, int]:
     """Steps with the same words, then with the same operation, wherever they stand: {place after: place before}."""
     found: dict[int, int] = {}
+    taken: set[int] = set()
     for key in (_key, lambda row: row.step.fingerprint):
-        shelf: dict[str, list[int]] = {}
+        shelf: dict[str, deque[int]] = {}
         for row in old:
-            if row.place not in found.values() and key(row):
-                shelf.setdefault(key(row), []).append(row.place)
+            if row.place not in taken and key(row):
+                shelf.setdefault(key(row), deque()).append(row.place)
         for row in new:
             if row.place not in found and (places := shelf.get(key(row))):
-                found[row.place] = places.pop(0)
+                found[row.place] = places.popleft()
+        taken = set(found.values())
     return found
 
 
 def _edited(old: list[_Named[S]], new: list[_Named[S]]) -> dict[int, int]:
-    """Steps between the same neighbours that ask for the same kind of thing; the likest ones first."""
-    likeness = []
-    for was in old:
-        for now in new:
-            if was.keyword == now.keyword:
-                texts = was.words[:_COMPARED_CHARACTERS], now.words[:_COMPARED_CHARACTERS]
-                likeness.append((SequenceMatcher(None, *texts, autojunk=False).ratio(), was.place, now.place))
+    """Steps between the same neighbours that ask for the same kind of thing; the likest ones first.
+
+    Of a kind of which both sides have as many left, each is the one in its place.
+    """
     found: dict[int, int] = {}
-    alone = len(old) == len(new) == 1
-    for ratio, was_place, now_place in sorted(likeness, key=lambda one: (-one[0], one[2])):
-        fits = ratio >= _LIKE_ENOUGH or alone
-        if fits and was_place not in found.values() and now_place not in found:
-            found[now_place] = was_place
+    taken: set[int] = set()
+    if len(old) * len(new) <= _MOST_LIKENESSES:
+        bags = {row.place: Counter(row.words.split()[1:]) for row in old}
+        likeness = []
+        for now in new:
+            bag = Counter(now.words.split()[1:])
+            likeness += [(_dice(bags[was.place], bag), was, now) for was in old if was.keyword == now.keyword]
+        for ratio, was, now in sorted(likeness, key=lambda one: (-one[0], one[2].place, one[1].place)):
+            if ratio >= _LIKE_ENOUGH and was.place not in taken and now.place not in found:
+                found[now.place] = was.place
+                taken.add(was.place)
+    for keyword in dict.fromkeys(row.keyword for row in new):
+        left = [row.place for row in old if row.keyword == keyword and row.place not in taken]
+        come = [row.place for row in new if row.keyword == keyword and row.place not in found]
+        if len(left) == len(come):
+            found |= dict(zip(come, left, strict=True))
     return found
+
+
+def _dice(one: Counter[str], other: Counter[str]) -> float:
+    """The share of words that both have."""
+    whole = one.total() + other.total()
+    return 2 * (one & other).total() / whole if whole else 1.0
 
 
 def _in_order(before: Sequence[S], after: Sequence[S], found: dict[int, tuple[int, bool]]) -> list[Pair[S]]:

@@ -27,6 +27,8 @@ from lib.storable import storable
 LOOKED_BACK = 20
 """Builds among which the last one that succeeded is looked for, and the times of steps."""
 GIT_TIMEOUT_S = 20.0
+# How far back the last build of a rule may be, in builds of the repository.
+_NEAR = 1000
 _IGNORE_BYTES = 64 * 1024
 _IGNORE = ".dockerignore"
 
@@ -79,30 +81,31 @@ def _compared_with(build: Build) -> tuple[Side | None, Side | None, dict[int, fl
         rows = rows.filter(pull_request__number=build.pull_request.get("number", 0))
     if build.rule_id is None:
         return None, None, {}
-    newest = list(rows.select_related("record").order_by("-number")[:LOOKED_BACK])
+    newest = list(rows.filter(number__gt=build.number - _NEAR).order_by("-number")[:LOOKED_BACK])
     of_ref = [row for row in newest if (row.ref_type, row.ref) == (build.ref_type, build.ref)]
     best = of_ref if any(row.state == State.SUCCEEDED for row in of_ref) else newest
     tried: Side | None = None
     for row in best:
-        side = _stored(row)
-        if row.state != State.SUCCEEDED:
-            tried = tried or side
-        elif side is not None:
-            return side, tried, _told_seconds(row)
+        if row.state == State.SUCCEEDED:
+            record = BuildRecord.objects.filter(build=row).first()
+            if side := _stored(row, record):
+                return side, tried, _told_seconds(record)
+        elif tried is None:
+            tried = _stored(row, BuildRecord.objects.filter(build=row).first())
     return None, None, {}
 
 
-def _stored(build: Build) -> Side | None:
+def _stored(build: Build, record: BuildRecord | None) -> Side | None:
     """An earlier build as its rows have it; None where BuildKit ran no step of it."""
     steps = Step.objects.filter(build=build).exclude(vertex="").order_by("-attempt", "index")
     rows = list(steps)
     ran = ran_of(row for row in rows if row.attempt == rows[0].attempt)
-    return _side(build, ran, getattr(build, "record", None)) if ran else None
+    return _side(build, ran, record) if ran else None
 
 
-def _told_seconds(build: Build) -> dict[int, float]:
+def _told_seconds(record: BuildRecord | None) -> dict[int, float]:
     """What a step cost when it last really ran, as the report of the build has it: that may be long ago."""
-    report = build.record.cache_report if hasattr(build, "record") else {}
+    report = record.cache_report if record else {}
     told = {}
     for stage in report.get("stages", []):
         for step in stage["steps"]:

@@ -255,3 +255,13 @@ def test_a_build_of_a_thousand_steps_is_cut_and_says_so():
     document = make_report(side(1, *rows), None, None, Circumstances(), NOBODY).document
     assert (document["cacheable"], document["cut"]) == (1000, 700)
     assert len(document["stages"][0]["steps"]) == 300
+
+
+def test_a_long_chain_of_stages_is_no_deep_well():
+    """The last stage is listed first: the reason of its step is that of a step two thousand before it."""
+    rows = [Ran(n, f"[a {n}/2000] RUN {n}", inputs=(n - 1,), fingerprint=f"f{n}") for n in range(2, 2001)]
+    first = Ran(1, "[out 1/2] RUN first", fingerprint="x")
+    now = side(2, first, *rows)
+    before = side(1, replace(first, fingerprint="y", name="[out 1/2] RUN other"), *rows)
+    document = make_report(now, before, None, Circumstances(), NOBODY).document
+    assert document["stages"][1]["steps"][-1]["why"]["because"] == 1

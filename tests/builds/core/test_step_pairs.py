@@ -91,3 +91,19 @@ def test_every_step_of_both_builds_appears_once():
 def test_a_thousand_steps_are_no_flood():
     names = [f"[{n}/1000] RUN {n}" for n in range(1000)]
     assert all(one == other for one, other, _ in pairs(names, names))
+
+
+def test_two_edited_steps_without_a_word_in_common_keep_their_places():
+    found = pairs(["[2/3] RUN a", "[3/3] RUN b"], ["[2/3] RUN x", "[3/3] RUN y"])
+    assert [(one, other) for one, other, _ in found] == [("[2/3] RUN a", "[2/3] RUN x"), ("[3/3] RUN b", "[3/3] RUN y")]
+
+
+def test_thousands_of_other_steps_are_no_flood():
+    before, after = ([f"[{n}/4000] RUN {words} {n}" for n in range(4000)] for words in ("make", "build"))
+    after[7] = before[7]
+    assert [one for one, other, _ in pairs(before, after) if one and other] == [before[7]]
+
+
+def test_many_alike_steps_are_no_flood():
+    before, after = ([f"[{n}/150] RUN {'a b c ' * 500}{n * times % 7}" for n in range(150)] for times in (3, 5))
+    assert len([one for one in pairs(before, after) if one[0] and one[1]]) > 140
