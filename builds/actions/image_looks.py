@@ -43,6 +43,14 @@ def ask_look(repository: Repository, kind: str, digest: str) -> ImageLook:
     return look
 
 
+def ask_packages(repository: Repository, document: dict[str, Any]) -> None:
+    """Have the SBOMs of an image read that was just read itself."""
+    for platform in document["platforms"]:
+        for row in platform["statements"]:
+            if row["kind"] == "sbom":
+                ask_look(repository, ImageLook.Kind.PACKAGES, row["digest"])
+
+
 def remind(look: ImageLook) -> None:
     """Somebody waits in front of the page: ring again where the bell may have been lost, or a worker has died."""
     now = timezone.now()

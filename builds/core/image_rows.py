@@ -49,6 +49,12 @@ class LayerShown:
     step: AnyStep | None = None
     problem: str = ""
 
+    @property
+    def step_label(self) -> str:
+        """`step 2 of 4`, as failures name it."""
+        label = parse_step_name(self.step.name) if self.step else None
+        return f"step {label.number} of {label.total}" if label and label.number else "its step"
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -57,6 +63,16 @@ class Piece:
     layer: LayerShown
     left: float
     width: float
+
+    @property
+    def x(self) -> str:
+        """In the thousandths that the picture is drawn in."""
+        return f"{self.left * 1000:.2f}"
+
+    @property
+    def wide(self) -> str:
+        """As `x`, with a gap to the next one."""
+        return f"{max(self.width * 1000 - 1.5, 1):.2f}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import structlog
 from builds.actions.image_looks import (
     QUICK,
     SLOW,
-    ask_look,
+    ask_packages,
     fail_look,
     finish_look,
     keep_files,
@@ -31,7 +31,7 @@ from builds.core.image_waste import waste_of
 from builds.core.inflate import LayerError
 from builds.core.layer_files import files_of, read_layer
 from builds.models import ImageLook, Source
-from builds.pipeline.images import READ_S, STATEMENT_BYTES, client_of, read_image, statement_of
+from builds.pipeline.images import READ_S, client_of, read_image, statement_of
 from builds.pipeline.probe import one_at_a_time
 from lib.humanize import plural
 from lib.queue import enqueue
@@ -74,10 +74,7 @@ def _read_image(client: RegistryClient, look: ImageLook) -> None:
     document = read_image(client.within(READ_S), look.repository.path, look.digest)
     source = Source.objects.filter(repository=look.repository).first()
     redactor = Redactor(secrets_around(source, look.repository.registry))
-    for platform in document["platforms"]:
-        for row in platform["statements"]:
-            if row["kind"] == "sbom" and row["size_bytes"] <= STATEMENT_BYTES:
-                ask_look(look.repository, ImageLook.Kind.PACKAGES, row["digest"])
+    ask_packages(look.repository, document)
     finish_look(look, facts=masked(document, redactor.text))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from builds.actions.image_looks import ask_packages
 from builds.core.errors import BuildError, Skipped, Stopped
 from builds.core.image_config import read_config
 from builds.core.image_document import (
@@ -52,6 +53,7 @@ def record_image(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict
         document = read_image(bounded, build.repository.path, build.digest)
         _add_facts(document, job.findings.facts)
         _add_bases(bounded, registry.host, document, build.base_images)
+    ask_packages(build.repository, document)
     return {"image": masked(document, job.logbook.redactor.text)}
 
 

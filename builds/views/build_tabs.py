@@ -13,6 +13,7 @@ from builds.views.compare import compare_context
 from builds.views.tab_cache import cache_context
 from builds.views.tab_dockerfile import context as dockerfile_context
 from builds.views.tab_dockerfile import count_findings
+from builds.views.tab_image import image_tab
 from builds.views.tab_log import context as log_context
 from builds.views.tab_timeline import context as timeline_context
 
@@ -79,6 +80,7 @@ TABS = (
         is_live=True,
     ),
     Tab("cache", "Cache", "builds/_cache_tab.html", cache_context, styles=("css/charts.css", "css/cache.css")),
+    Tab("image", "Image", "builds/_tab_image.html", image_tab, styles=("css/image.css",)),
     Tab(
         "inputs",
         "Inputs",

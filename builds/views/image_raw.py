@@ -1,0 +1,59 @@
+"""The JSON behind an image as the registry has it: manifests, configurations, attestations. For downloading."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from builds.actions.secrets import secrets_around
+from builds.core.image_document import Document
+from builds.models import Source
+from builds.views.image_found import find_image, statements_of
+from lib.humanize import short_digest
+from lib.redact import Redactor
+from registry.client import RegistryClient, RegistryError
+from registry.core.patience import ONCE
+from registry.models import Registry
+
+WAIT_S = 5.0
+"""A person waits for it, and a thread of the web process with them."""
+MOST_BYTES = 16 * 1024 * 1024
+
+
+@require_safe
+def raw(request: HttpRequest, namespace: str, name: str, digest: str, part: str) -> HttpResponse:
+    """One document of an image, as it is but for secrets that we know. 502 with the registry's sentence."""
+    found = find_image(request, namespace, name, digest)
+    kinds = parts_of(found.document) if found.document else {digest: "manifest"}
+    if part not in kinds:
+        raise Http404("This image has no such part.")
+    try:
+        body = read_raw(found.repository.registry, found.repository.path, part, is_manifest=kinds[part] == "manifest")
+    except RegistryError as error:
+        return HttpResponse(f"{error.message}\n", content_type="text/plain; charset=utf-8", status=502)
+    source = Source.objects.filter(repository=found.repository).first()
+    body = Redactor(secrets_around(source, found.repository.registry)).mask(body)
+    answer = HttpResponse(body, content_type="application/json")
+    answer["Content-Disposition"] = f'attachment; filename="{kinds[part]}-{short_digest(part)}.json"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Cache-Control"] = "private, max-age=600"
+    return answer
+
+
+def parts_of(document: Document) -> dict[str, str]:
+    """The digests of an image's documents, and what each is."""
+    found = {document["digest"]: "manifest"}
+    for platform in document["platforms"]:
+        found[platform["digest"]] = "manifest"
+        if platform["config_digest"]:
+            found[platform["config_digest"]] = "config"
+    return found | {digest: row["kind"] or "attestation" for digest, row in statements_of(document).items()}
+
+
+def read_raw(registry: Registry, path: str, digest: str, *, is_manifest: bool) -> bytes:
+    """Read it now, within `WAIT_S`. Raises `RegistryError`."""
+    with RegistryClient(registry.host, registry.scheme, registry.username, registry.password, patience=ONCE) as client:
+        bounded = client.within(WAIT_S)
+        if is_manifest:
+            return bounded.manifest(path, digest).body
+        return bounded.blob(path, digest, max_bytes=MOST_BYTES)
