@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, resolve, reverse
 
 from accounts.models import User
@@ -18,9 +19,12 @@ from tests.markup import Markup, faults, inline_code
 from tests.sample import fill
 from tests.sample_builds import add_builds
 from tests.sample_forges import connect
+from tests.sample_growth import grow
 from tests.sample_triggers import ask
 from tests.scenes import NO_PAGES, OTHERS, PAGES, Scene, scenes
 
+# Of any page. Home asks the most, for it looks everywhere.
+MOST_QUERIES = 30
 SAMPLES = {"int": 1, "str": "x", "uuid": uuid.UUID(int=1), "uuidstr": uuid.UUID(int=1)}
 
 
@@ -41,13 +45,17 @@ def answers(django_db_setup, django_db_blocker) -> Iterator[dict[Scene, HttpResp
     """Every scene's answer, asked for once."""
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch, transaction.atomic():
         patch.setattr("django.conf.settings.REDIS_URL", "redis://127.0.0.1:1/0")
-        admin = make_admin()
-        fill(admin)
-        connect("acme/web")
-        ask(admin, "tools/backup")
-        add_builds(admin)
+        sample_set()
         yield {scene: client_of(scene.user).get(scene.address) for scene in scenes()}
         transaction.set_rollback(True)
+
+
+def sample_set() -> None:
+    admin = make_admin()
+    fill(admin)
+    connect("acme/web")
+    ask(admin, "tools/backup")
+    add_builds(admin)
 
 
 def client_of(username: str) -> Client:
@@ -131,3 +139,34 @@ def test_it_tells_pages_apart_by_their_titles(pages):
         seen[page.title].add(f"{address}?{query}" if query.startswith("tab=") else address)
     shared = {title: sorted(addresses) for title, addresses in seen.items() if len(addresses) > 1}
     assert not shared, shared
+
+
+def counted_queries(*, warm: bool) -> dict[Scene, list[str]]:
+    """The statements that each page asks. A process that is not `warm` has read first what it reads once."""
+    found = {}
+    for scene in scenes():
+        client = client_of(scene.user)
+        if not warm:
+            client.get(scene.address)
+        with CaptureQueriesContext(connection) as seen:
+            client.get(scene.address)
+        found[scene] = [query["sql"] for query in seen.captured_queries]
+    return found
+
+
+def test_it_asks_no_more_of_the_database_where_there_is_more(db, settings):
+    """Point 11: each page takes the same number of queries with seven times as much of everything."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    sample_set()
+    grow(range(12))
+    few = counted_queries(warm=False)
+    grow(range(12, 84))
+    many = counted_queries(warm=True)
+    more = {
+        scene: [f"{len(few[scene])} queries, then {len(many[scene])}"]
+        for scene in few
+        if len(many[scene]) > len(few[scene])
+    }
+    assert not more, listed(more)
+    largest = {scene: [f"{len(queries)} queries"] for scene, queries in many.items() if len(queries) > MOST_QUERIES}
+    assert not largest, listed(largest)
