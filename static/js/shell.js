@@ -120,7 +120,7 @@ class Shell {
   }
 
   send(message) {
-    if (!this.isOver && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (!this.isOver && this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   // F6 goes on with the page: Tab belongs to the shell.
