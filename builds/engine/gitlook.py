@@ -15,7 +15,7 @@ from builds.engine.mirror import FULL_SHA, Mirror
 from builds.engine.process import StopFlag
 
 # git-ls-tree(1) with -l -z: mode, type, object, size, path.
-_FILE = re.compile(rb"100(?:644|755) blob (?P<object>[0-9a-f]+) +(?P<size>\d+)\t")
+_FILE = re.compile(rb"100(?:644|755) blob (?P<object>[0-9a-f]+) +(?P<size>\d+)\t(?P<path>[^\0]*)\0")
 _GONE = "The worker's copy of the repository does not have both commits."
 
 
@@ -36,16 +36,20 @@ def look(
             copy = Mirror(place, git)
             with copy.locked() as lock:
                 lock.shared()
-                texts = {name: text for name in names if (text := _text(copy, head, name, most_bytes)) is not None}
-                return difference(copy, base, head), texts
+                return difference(copy, base, head), _texts(copy, head, names, most_bytes)
     except (GitFailed, BuildError):
         return NoBase(_GONE), {}
 
 
-def _text(mirror: Mirror, commit: str, name: str, most_bytes: int) -> str | None:
-    listed: bytes = mirror.git.at(mirror.path).ls_tree("-l", "-z", "--full-tree", commit, "--", name)
-    entry = _FILE.match(listed)
-    if entry is None or int(entry["size"]) > most_bytes:
-        return None
-    content: bytes = mirror.git.at(mirror.path).cat_file("blob", entry["object"].decode())
-    return content.decode("utf-8", "replace")
+def _texts(mirror: Mirror, commit: str, names: tuple[str, ...], most_bytes: int) -> dict[str, str]:
+    named = [name for name in names if name]
+    if not named:
+        return {}
+    listed: bytes = mirror.git.at(mirror.path).ls_tree("-l", "-z", "--full-tree", commit, "--", *named)
+    found = {}
+    for entry in _FILE.finditer(listed):
+        name = entry["path"].decode("utf-8", "replace")
+        if name in named and int(entry["size"]) <= most_bytes:
+            content: bytes = mirror.git.at(mirror.path).cat_file("blob", entry["object"].decode())
+            found[name] = content.decode("utf-8", "replace")
+    return found
