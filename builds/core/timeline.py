@@ -5,53 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, NamedTuple
 
 from builds.core.progress_events import StepName, parse_step_name
 from builds.core.step_pairs import pair_steps
 from builds.core.timeline_path import critical_path, seconds_in_parallel
+from builds.core.timeline_steps import Part, TimedStep, Work, work_of
 
-Work = Literal["imageyard", "transfer", "pull", "file", "exec", "export"]
-Interval = tuple[float, float | None]
+__all__ = ["Ghost", "Lane", "Part", "Row", "TimedStep", "Timeline", "Work", "lay_out", "work_of"]
 
-_SOURCES = ("[internal] load metadata", "resolve image config", "importing cache", "[auth]")
-_OF_OPERATION: dict[str, Work] = {"exec": "exec", "file": "file", "merge": "file", "diff": "file"}
-_RUNS = ("RUN", "HEALTHCHECK")
-
-
-class Part(NamedTuple):
-    """A part of a step: bytes so far and in all (0 where unknown), its times in seconds since 1970."""
-
-    id: str
-    current: int
-    total: int
-    begin: float | None = None
-    end: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        return max(self.end - self.begin, 0.0) if self.begin is not None and self.end is not None else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class TimedStep:
-    """What is read of one step: a row of `builds.models.Step`, with times in seconds since 1970.
-
-    `vertex` is "" for a step of Imageyard's own. `inputs` are indexes.
-    """
-
-    index: int
-    name: str
-    state: str
-    vertex: str = ""
-    internal: bool = False
-    cached: bool = False
-    operation: str = ""
-    fingerprint: str = ""
-    intervals: tuple[Interval, ...] = ()
-    inputs: tuple[int, ...] = ()
-    transfers: tuple[Part, ...] = ()
-    layer_bytes: int | None = None
+# Pairs of steps that may be one which was edited.
+_MOST_EDITED = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +175,6 @@ def lay_out(
     )
 
 
-def work_of(step: TimedStep, label: StepName) -> Work:
-    """Which class of work a step is, as Docker Desktop sorts them. The operation is known once a build succeeded."""
-    if not step.vertex:
-        return "imageyard"
-    if label.role in ("export", "push") or step.name.startswith("resolving provenance"):
-        return "export"
-    if label.internal:
-        return "pull" if step.name.startswith(_SOURCES) else "transfer"
-    if step.operation in _OF_OPERATION:
-        return _OF_OPERATION[step.operation]
-    word = label.instruction.partition(" ")[0].upper()
-    return "pull" if word == "FROM" or step.operation == "source" else "exec" if word in _RUNS else "file"
-
-
 def _bars(step: TimedStep, began: float, closes: float | None) -> tuple[tuple[float, float], ...]:
     """Its intervals, those that touch or overlap joined; an open one reaches to where everything is closed."""
     bars: list[tuple[float, float]] = []
@@ -263,13 +212,21 @@ def _marked(row: Row) -> Row:
 def _ghosts(before: Timeline, steps: Sequence[TimedStep]) -> dict[int, Ghost]:
     rows = {row.step.index: row for row in before.rows}
     found = {}
-    for pair in pair_steps([row.step for row in before.rows], list(steps)):
-        if pair.before is None or pair.after is None:
-            continue
-        row = rows[pair.before.index]
+    for was, now in _pairs([row.step for row in before.rows], steps):
+        row = rows[was.index]
         if row.begin is not None and row.end is not None:
-            found[pair.after.index] = Ghost(row.begin, row.end, row.seconds, row.step.cached)
+            found[now.index] = Ghost(row.begin, row.end, row.seconds, row.step.cached)
     return found
+
+
+def _pairs(before: Sequence[TimedStep], after: Sequence[TimedStep]) -> Iterable[tuple[TimedStep, TimedStep]]:
+    """Which step was which. Of builds with little in common only steps of the same name: likeness takes its time."""
+    names, new_names = {step.name for step in before}, {step.name for step in after}
+    if len(names - new_names) * len(new_names - names) > _MOST_EDITED:
+        by_name = {step.name: step for step in before}
+        return [(by_name[step.name], step) for step in after if step.name in by_name]
+    pairs = pair_steps(list(before), list(after))
+    return [(pair.before, pair.after) for pair in pairs if pair.before is not None and pair.after is not None]
 
 
 def _lanes(rows: Iterable[Row]) -> Iterable[Lane]:

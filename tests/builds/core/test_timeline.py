@@ -131,6 +131,13 @@ def test_the_build_before_stands_behind_steps_of_the_same_name_and_place():
     assert timeline.ghost_s == 13
 
 
+def test_builds_with_little_in_common_are_paired_by_name_alone():
+    kept = timed(0, (0, 2), name="RUN kept")
+    before = lay_out([kept, *[timed(n, (n, n + 1), name=f"RUN old-{n}") for n in range(1, 60)]])
+    timeline = lay_out([kept, *[timed(n, (n, n + 1), name=f"RUN new-{n}") for n in range(1, 60)]], before=before)
+    assert [row.step.name for row in timeline.rows if row.ghost] == ["RUN kept"]
+
+
 def test_the_ghost_of_a_cached_build_is_the_time_the_cache_saved():
     timeline = recorded_timeline("ok-cached", before=recorded_timeline("ok-multistage"))
     ghosts = {row.label.instruction: row.ghost for row in timeline.rows if row.step.cached}
