@@ -18,7 +18,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 def test_05_a_failed_build_tells_what_failed_what_it_printed_and_that_it_came_again(yard: Yard, base_image: str):
     """Point 5: the digest of a build that fails for real, and failures alike grouped over two of them."""
     linked = yard.link("digest/fails")
-    wrong = "RUN for n in $(seq 30); do echo line $n; done; cat /no/such/file"
+    wrong = "RUN exec 2>&1; for n in $(seq 30); do echo line $n; done; cat /no/such/file"
     first, last = (linked.build({"Dockerfile": fresh(base_image, wrong)}) for _ in range(2))
     assert last["state"] == "failed", last["sentence"]
     told = yard.get(f"/builds/{last['id']}/failure")
