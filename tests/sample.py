@@ -12,6 +12,7 @@ from accounts.models import ApiToken, Namespace, Role, User
 from accounts.tokens import create_token
 from builds.actions.pausing import note_end
 from builds.actions.request import next_number
+from builds.core.failure_alike import failure_key
 from builds.core.rules import describe_rule
 from builds.core.states import State
 from builds.models import Build, BuildRule, Source, Step, Worker
@@ -156,6 +157,7 @@ def _ended(rule: BuildRule, ref: str, state: str, at: Any, **fields: Any) -> Bui
             "error_message": "Step 4 of 7 (`RUN npm ci`, Dockerfile line 9) ended with exit code 1.",
             "error_step": "RUN npm ci",
             "error_line": 9,
+            "failure_key": failure_key("user", "RUN npm ci", "Step 4 of 7 (`RUN npm ci`) ended with exit code 1."),
         }
     waited = timedelta(seconds=_random.choice([1, 2, 2, 3, 14, 48]))
     end = at + timedelta(seconds=seconds)

@@ -49,7 +49,7 @@ class BuildPage {
   }
 
   #choose(event) {
-    const link = event.target.closest("#build-steps a[data-step-link]");
+    const link = event.target.closest("#build-steps a[data-step-link], #failure a[data-step-link]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     this.pane.show(Number(link.dataset.stepLink));

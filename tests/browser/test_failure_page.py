@@ -143,3 +143,12 @@ def test_02_the_lines_change_by_themselves_while_the_build_runs(page, scene):
     scene("end_of_step", build_id=build["id"], index=8)
     page.wait_for_function("document.querySelector('#L12').innerText.includes('ran')")
     assert "running" not in page.locator("#L12").inner_text()
+
+
+def test_05_the_digest_goes_to_the_log_of_the_step_in_place(page, failed):
+    page.goto(f"{failed['url']}?step=6#s6")
+    page.wait_for_selector("#build-steps [data-step='6'].is-chosen")
+    page.evaluate("window.isTheSamePage = true")
+    page.get_by_role("link", name="Log of the step").click()
+    page.wait_for_selector("#build-steps [data-step='8'].is-chosen")
+    assert page.evaluate("window.isTheSamePage")
