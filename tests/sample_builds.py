@@ -13,6 +13,7 @@ from builds.core.failure_digest import FailureDigest, last_lines
 from builds.models import Build, BuildRecord, BuildRule, DebugImage, DebugSession, Pause
 from tests.compared_builds import DOCKERFILE, two_builds
 from tests.factories import make_build, make_repository, make_rule, make_source
+from tests.sample_image import add_image
 from tests.timed_steps import GRAPH, add_timed_steps
 from webhooks.models import Delivery
 
@@ -37,7 +38,7 @@ WRONG = """\
 def add_builds(admin: User) -> None:
     """The repository with its builds, a delivery with a known id, and a pause of the queue."""
     rule = make_rule(make_source(make_repository(PATH)), tags=["latest", "main"])
-    two_builds(rule)
+    add_image(two_builds(rule)[1])
     Build.objects.filter(rule=rule).update(warnings=[WARNING], commit_author="A. Author", cause_detail="by chris")
     _failed(admin, rule)
     running = _build(rule, "building", 25)

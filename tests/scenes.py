@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from builds.views.build_tabs import TABS
+from tests.images import sha256
 from tests.sample_builds import DELIVERY, FAILED, PATH, RUNNING, SUCCEEDED, WAITING
+from tests.sample_image import CONTENTS, SBOM, documents, statement
 
 SITE, HELLO, BACKUP = f"/r/{PATH}", "/r/acme/hello", "/r/tools/backup"
 _BUILDS = f"{SITE}/builds"
+IMAGE = f"{SITE}/images/{documents()['digest']}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "delivery": (f"{SITE}/deliveries/{DELIVERY}",),
     "build-review": (f"{HELLO}/builds/45/review",),
     "builds-compare": (f"{SITE}/compare/1...2",),
+    "image": (IMAGE, f"{IMAGE}?platform=linux/arm64", f"{SITE}/images/sha256:{'0' * 64}"),
+    "image-layer": tuple(f"{IMAGE}/layers/{sha256(body)}" for body in CONTENTS[1:]),
+    "image-packages": (f"{IMAGE}/packages/{sha256(statement(SBOM))}",),
     "build-debug": (f"{_BUILDS}/{FAILED}/debug",),
     "build-shell": (f"{_BUILDS}/{FAILED}/shell",),
 }
@@ -83,7 +89,7 @@ OTHERS = (
 POST, PART, DATA = "takes POST alone", "a part of a page", "is read by programs"
 NO_PAGES: dict[str, str] = {
     **dict.fromkeys(("healthz", "readyz", "webhook", "trigger", "badge", "build-log", "build-lines"), DATA),
-    **dict.fromkeys(("build-log-search", "build-log-error", "build-shell-transcript"), DATA),
+    **dict.fromkeys(("build-log-search", "build-log-error", "build-shell-transcript", "image-raw"), DATA),
     **dict.fromkeys(("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache"), PART),
     **dict.fromkeys(("connection-state", "build-debug-fragment"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
