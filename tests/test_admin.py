@@ -28,6 +28,7 @@ from builds.models import (
 )
 from lib.admin import ReadOnlyAdmin
 from registry.models import Tag, TagMove
+from tests.builds.debugging import make_image, make_session
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
 from webhooks.actions.triggers import create_trigger
 from webhooks.models import CommitStatus, Delivery, ForgeConnection, Notification, SourceLink, Subscription, TriggerCall
@@ -75,6 +76,7 @@ def everything(admin_client):
         secret="hunter2-s",
     )
     Notification.objects.create(subscription=subscription, build=build, event="failed", body="{}")
+    make_session(make_image(build), make_user())
     make_member(repository.namespace, "rita", 10)
     return admin_client
 

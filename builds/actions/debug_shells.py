@@ -142,6 +142,8 @@ def why_over(session_id: int, worker: str) -> str:
 def record_transcript(session_id: int, name: str) -> None:
     """Where what was shown is kept, so far or in the end."""
     DebugSession.objects.filter(pk=session_id).update(transcript=name)
+    build_id = DebugSession.objects.filter(pk=session_id).values_list("debug_image__build_id", flat=True).first()
+    live.wake(f"build:{build_id}")
 
 
 def sweep_shells(now: datetime) -> None:
