@@ -20,6 +20,7 @@ from builds import live  # noqa: E402
 from builds.models import Build, Source  # noqa: E402
 from tests.factories import make_admin  # noqa: E402
 from tests.sample import fill  # noqa: E402
+from tests.sample_builds import add_builds  # noqa: E402
 from tests.sample_forges import connect  # noqa: E402
 from tests.sample_triggers import ask  # noqa: E402
 
@@ -34,6 +35,12 @@ def people() -> dict[str, Any]:
     for user in User.objects.all():
         user.set_password(PASSWORD)
         user.save()
+    return {}
+
+
+def every_page() -> dict[str, Any]:
+    """What the pages of a build tell, which the sample set has none of."""
+    add_builds(make_admin())
     return {}
 
 

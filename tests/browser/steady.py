@@ -20,10 +20,12 @@ TRIES = 4
 def steady(browser: Browser) -> Browser:
     """Make every page of `browser` load its parts past Chromium's network, and open an address again where need be."""
     make_context = browser.new_context
+    # Sheets and scripts stay as they are while tests run; Chromium keeps nothing of what passes by its network.
+    kept: dict[str, tuple[dict[str, str], bytes]] = {}
 
     def new_context(**options: Any) -> BrowserContext:
         context = make_context(**options)
-        context.route("**/static/**", _fetch)
+        context.route("**/static/**", partial(_fetch, kept))
         context.on("page", _open_again)
         return context
 
@@ -31,9 +33,17 @@ def steady(browser: Browser) -> Browser:
     return browser
 
 
-def _fetch(route: Route) -> None:
+def _fetch(kept: dict[str, tuple[dict[str, str], bytes]], route: Route) -> None:
+    url = route.request.url
     try:
-        route.fulfill(response=route.fetch())
+        if url not in kept:
+            answer = route.fetch()
+            if not answer.ok:
+                route.fulfill(response=answer)
+                return
+            kept[url] = answer.headers, answer.body()
+        headers, body = kept[url]
+        route.fulfill(headers=headers, body=body)
     except Error:
         # The server is down, which a test may want, or the page is being closed, and nobody waits for an answer.
         with suppress(Error):
