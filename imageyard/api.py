@@ -27,6 +27,7 @@ from builds.api import (
     dockerfile,
     failure,
     history,
+    images,
     logs,
     pausing,
     pull_requests,
@@ -100,6 +101,7 @@ api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
 api.add_router("", bases.router)
+api.add_router("", images.router)
 api.add_router("", backfill.router)
 api.add_router("", rules_source.router)
 api.add_router("", catchup.router)

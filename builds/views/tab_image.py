@@ -66,7 +66,7 @@ def _platform_context(found: FoundImage, platform: Document, steps: Iterable[Ste
     digests = [layer["digest"] for layer in platform["layers"]]
     statements = platform["statements"]
     looks = looks_at(found, [*digests, platform["digest"], *(row["digest"] for row in statements)])
-    recorded = _recorded(found, platform)
+    recorded = recorded_of(found, platform)
     layers = layers_shown(platform, steps, recorded["layers"] if recorded else ())
     unpacked = {digest: _unpacked(looks.get(("files", digest))) for digest in digests}
     known = all(unpacked.get(digest) is not None for digest in digests) and digests
@@ -86,9 +86,13 @@ def _platform_context(found: FoundImage, platform: Document, steps: Iterable[Ste
     }
 
 
-def _recorded(found: FoundImage, platform: Document) -> dict[str, Any] | None:
+def recorded_of(found: FoundImage, platform: Document) -> dict[str, Any] | None:
+    """What the build kept of a platform's layers and their steps."""
     rows = [row for row in found.recorded if row.get("platform") == platform["platform"]]
-    return rows[0] if rows else found.recorded[0] if len(found.recorded) == 1 else None
+    if rows:
+        return rows[0]
+    is_only = found.document is not None and len(found.document["platforms"]) == len(found.recorded) == 1
+    return found.recorded[0] if is_only else None
 
 
 def _unpacked(look: ImageLook | None) -> int | None:

@@ -29,6 +29,7 @@ from builds.logs.writer import LogWriter
 from builds.models import Build, Step, Worker
 from builds.models.log import DatabaseFrames, LogFrame
 from tests.browser.compare_scenes import compared, files_found, nobody_looked  # noqa: F401 — scenes
+from tests.browser.image_scenes import layer_read, nobody_looked_into, pictured  # noqa: F401 — scenes
 from tests.browser.timeline_scenes import timed_build, timed_end, timed_on  # noqa: F401 — scenes
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
