@@ -16,7 +16,7 @@ from lib.queue import enqueue
 
 MOST_FILES = 200
 # A worker that was asked and died is asked again by whoever asks after this.
-_ASK_AGAIN = timedelta(seconds=60)
+ASK_AGAIN = timedelta(seconds=60)
 
 
 def ask_changes(before: Build, after: Build) -> CommitChanges | None:
@@ -33,7 +33,7 @@ def ask_changes(before: Build, after: Build) -> CommitChanges | None:
             source=source, base=before.commit, head=after.commit, defaults={"asked_at": now}
         )
         open_rows = CommitChanges.objects.filter(pk=row.pk).exclude(state=CommitChanges.State.GOOD)
-        stale = open_rows.filter(asked_at__lt=now - _ASK_AGAIN).update(asked_at=now, state=CommitChanges.State.ASKED)
+        stale = open_rows.filter(asked_at__lt=now - ASK_AGAIN).update(asked_at=now, state=CommitChanges.State.ASKED)
         if is_new or stale:
             enqueue("builds.compare_commits", after.pk, before.commit)
     return row

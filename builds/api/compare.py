@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 
+from accounts.models import Role
 from builds.actions.changes import ask_changes
 from builds.api.builds import find_build
 from builds.core.build_compare import StepRow
@@ -103,14 +104,14 @@ def compare(request: HttpRequest, before_id: int, after_id: int) -> Any:
     "/builds/{int:before_id}/compare/{int:after_id}/files", response={202: FilesOut}, summary="List the changed files"
 )
 def list_files(request: HttpRequest, before_id: int, after_id: int) -> Any:
-    """Have a worker compare the two commits; then the comparison lists the files. Again is harmless."""
-    before, after = _pair(request, before_id, after_id)
+    """Have a worker compare the two commits; then the comparison lists the files. For members; again is harmless."""
+    before, after = _pair(request, before_id, after_id, role=Role.READ)
     ask_changes(before, after)
     return Status(202, _files(before, after, changes_of(before, after)))
 
 
-def _pair(request: HttpRequest, before_id: int, after_id: int) -> tuple[Build, Build]:
-    first, second = find_build(request, before_id), find_build(request, after_id)
+def _pair(request: HttpRequest, before_id: int, after_id: int, *, role: Role | None = None) -> tuple[Build, Build]:
+    first, second = find_build(request, before_id, role=role), find_build(request, after_id, role=role)
     if first.repository_id != second.repository_id:
         raise Http404("Only builds of one repository are compared.")
     return two_builds(second.repository, first.number, second.number)

@@ -10,11 +10,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import Role
 from builds.actions.changes import ask_changes
 from builds.models import Build
 from builds.views.build_lookup import number_asked
 from builds.views.comparing import Compared, compared, two_builds, usual_partner
-from builds.views.lookup import find_repository
+from builds.views.lookup import access_to, find_repository
 from builds.views.review import diff_lines
 from registry.models import Repository
 
@@ -31,7 +32,7 @@ def page(request: HttpRequest, namespace: str, name: str, pair: str) -> HttpResp
     repository = find_repository(request, namespace, name)
     before, after = two_builds(repository, *numbers_of(pair))
     found = compared(before, after)
-    context = {"repository": repository, "build": after, **_context(repository, found)}
+    context = {"repository": repository, "build": after, **_context(request, found)}
     part = request.GET.get("part") == "changes"
     return render(request, "builds/_compare_changes.html" if part else "builds/compare.html", context)
 
@@ -48,11 +49,9 @@ def choose(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
 
 @require_POST
 def list_changes(request: HttpRequest, namespace: str, name: str, pair: str) -> HttpResponse:
-    """Have a worker find out which files differ; whoever may see the builds may ask."""
-    repository = find_repository(request, namespace, name)
-    before, after = two_builds(repository, *numbers_of(pair))
-    if request.user.is_authenticated:
-        ask_changes(before, after)
+    """Have a worker find out which files differ. For members: it is work, and a public page has many readers."""
+    repository = find_repository(request, namespace, name, role=Role.READ)
+    ask_changes(*two_builds(repository, *numbers_of(pair)))
     return redirect("builds-compare", namespace, name, pair)
 
 
@@ -74,10 +73,11 @@ def compare_context(asked: Asked) -> dict[str, Any]:
     if number is None or number == build.number:
         return {"choices": _choices(repository, build), "in_tab": True}
     before, after = two_builds(repository, number, build.number)
-    return {**_context(repository, compared(before, after)), "in_tab": True}
+    return {**_context(asked.request, compared(before, after)), "in_tab": True}
 
 
-def _context(repository: Repository, found: Compared) -> dict[str, Any]:
+def _context(request: HttpRequest, found: Compared) -> dict[str, Any]:
+    repository = found.after.repository
     address = [*repository.path.split("/"), f"{found.before.number}...{found.after.number}"]
     seconds = [step.seconds or 0.0 for row in found.builds.steps for step in (row.before, row.after) if step]
     return {
@@ -93,6 +93,7 @@ def _context(repository: Repository, found: Compared) -> dict[str, Any]:
         "changes_url": reverse("builds-compare-changes", args=address),
         "swap_url": reverse("builds-compare", args=[*address[:2], f"{found.after.number}...{found.before.number}"]),
         "choices": _choices(repository, found.before, found.after),
+        "may_ask": found.asks_nobody and access_to(request, repository).is_member,
     }
 
 

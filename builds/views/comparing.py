@@ -8,7 +8,9 @@ from typing import Any
 
 from django.db.models import F
 from django.http import Http404
+from django.utils import timezone
 
+from builds.actions.changes import ASK_AGAIN
 from builds.core.build_compare import Comparison, Given, compare_builds
 from builds.core.forge_pages import compare_page
 from builds.models import Build, CommitChanges, Step
@@ -31,6 +33,14 @@ class Compared:
     changes: CommitChanges | None
     forge_url: str
     no_image: str
+
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether no worker knows the files that differ, or is about to: then somebody may ask one."""
+        row = self.changes
+        if row is None or row.state == CommitChanges.State.FAILED:
+            return True
+        return row.state == CommitChanges.State.ASKED and timezone.now() - row.asked_at > ASK_AGAIN
 
     @property
     def pair(self) -> tuple[Build, Build]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from builds.core.cache_report import summary
@@ -18,6 +20,8 @@ from builds.views.build_lookup import find_build
 if TYPE_CHECKING:
     from builds.views.build_tabs import Asked
 
+# After the end of a build; what is not there by then does not come.
+_COMES_WITHIN = timedelta(minutes=2)
 # How far back the trend looks, in builds of the repository.
 _NEAR = 500
 
@@ -45,6 +49,8 @@ def _context(build: Build) -> dict[str, Any]:
         "trend": _trend(build),
         "report": report,
         "report_attempt": record.attempt if record else None,
+        "is_coming": not build.is_final
+        or (not report and build.finished_at and timezone.now() - build.finished_at < _COMES_WITHIN),
     }
     if not report:
         return context

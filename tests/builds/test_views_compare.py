@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from builds.models import CommitChanges
+from registry.models import Repository
 from tests.builds.pages import as_user, words
 from tests.builds.test_views_build import logs_in_memory  # noqa: F401 — fixture
 from tests.compared_builds import NEW, OLD, add_build, two_builds
@@ -217,3 +221,23 @@ def test_same_settings_say_so(admin):
     for commit in (OLD, NEW):
         add_build(rule, commit, image=document("RUN pip install x", 10))
     assert "Entrypoint, command, environment, user, ports, volumes and labels are the same." in words(pair(admin))
+
+
+def test_only_members_ask_a_worker(repository, stranger, reader):
+    Repository.objects.update(visibility="public")
+    first, second = two_builds(repository.source.rules.get())
+    CommitChanges.objects.all().delete()
+    page = stranger.get("/r/acme/web/compare/1...2")
+    assert page.status_code == 200
+    assert "List the changed files" not in words(page)
+    assert stranger.post("/r/acme/web/compare/1...2/changes").status_code == 403
+    assert stranger.post(f"/api/v1/builds/{first.pk}/compare/{second.pk}/files").status_code == 403
+    assert "List the changed files" in words(reader.get("/r/acme/web/compare/1...2"))
+
+
+def test_a_worker_that_never_answered_can_be_asked_again(admin):
+    two_builds()
+    CommitChanges.objects.update(state="asked")
+    assert "List the changed files" not in words(pair(admin))
+    CommitChanges.objects.update(asked_at=timezone.now() - timedelta(minutes=2))
+    assert "List the changed files" in words(pair(admin))
