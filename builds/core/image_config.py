@@ -22,6 +22,8 @@ _NANOSECONDS = 10**9
 _SHELL = re.compile(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -[a-zA-Z]+| pipefail| errexit| nounset)* -[a-zA-Z]*c ")
 _NOP = re.compile(r"\A(?:/bin/sh -c|cmd /S /C|powershell -Command \S+) #\(nop\)\s*")
 _ARGS = re.compile(r"\A\|\d+ ")
+# Go's way to print the ports and folders of EXPOSE and VOLUME.
+_MAP = re.compile(r"\Amap\[(?P<keys>[^\]]*)\]\Z")
 _BUILDKIT = re.compile(r"\s*# buildkit\s*\Z")
 
 
@@ -76,6 +78,9 @@ def clean_words(created_by: str) -> str:
     """
     words, is_setting = _NOP.subn("", " ".join(created_by.split()))
     words = _BUILDKIT.sub("", words)
+    verb, _, values = words.partition(" ")
+    if verb in ("EXPOSE", "VOLUME") and (printed := _MAP.match(values)):
+        return f"{verb} {printed['keys'].replace(':{}', '')}"
     command = words.removeprefix("RUN ")
     shell = _SHELL.search(command) if _ARGS.match(command) else _SHELL.match(command)
     return f"RUN {command[shell.end() :]}" if shell and not is_setting else words
@@ -119,7 +124,7 @@ def _healthcheck(value: dict[str, Any]) -> str:
     parts = [f"{kind} {joined(command)}" if kind == "CMD" else f"CMD {' '.join(command)}"]
     for key, word in (("Interval", "every"), ("Timeout", "at most"), ("StartPeriod", "after")):
         if nanoseconds := number(value.get(key)):
-            parts.append(f"{word} {format_duration(nanoseconds / _NANOSECONDS)}")
+            parts.append(f"{word} {format_duration(nanoseconds / _NANOSECONDS).replace('.0 s', ' s')}")
     if retries := number(value.get("Retries")):
         parts.append(f"{retries} times")
     return ", ".join(parts)
