@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.models import User
 from builds.actions.debug_images import tags_of
-from builds.models import Build, LogArchive
+from builds.models import Build, DebugSession, LogArchive
 from lib.queue import enqueue
 from registry.actions import delete_repository
 from registry.models import Repository
@@ -22,7 +22,9 @@ def remove_repository(actor: User, repository: Repository) -> None:
     with transaction.atomic():
         builds = Build.objects.filter(repository=repository)
         stored = LogArchive.objects.filter(build__in=builds).order_by("build").values_list("build", flat=True)
-        logged = list(stored.distinct())
+        shown = DebugSession.objects.filter(debug_image__build__in=builds).exclude(transcript="")
+        kept = shown.order_by("debug_image__build").values_list("debug_image__build", flat=True)
+        logged = list(dict.fromkeys([*stored.distinct(), *kept.distinct()]))
         registry_id, path, debugged = repository.registry_id, repository.path, tags_of(repository.pk)
         delete_repository(actor, repository)
         for first in range(0, len(logged), _AT_ONCE):

@@ -95,8 +95,9 @@ class _Maker:
 
     def make(self) -> None:
         build = self._build
-        if build.source is None or not build.error_line:
-            raise NothingBefore(debug_images.why_no_debug_image(build) or "The build has no failing step any more.")
+        reason = debug_images.why_no_debug_image(build)  # it may have been retried since
+        if reason or build.source is None or not build.error_line:
+            raise NothingBefore(reason)
         shutil.rmtree(self._work_dir, ignore_errors=True)  # of a maker that died
         self._work_dir.mkdir(parents=True, mode=0o700)
         self._check_tag()

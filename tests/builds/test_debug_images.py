@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import storages
 
 from accounts.models import AuditEntry
 from builds.actions import debug_images as orders
 from builds.actions.repositories import remove_repository
+from builds.logs.transcripts import Transcript
 from builds.models import Build, DebugImage, Worker
+from builds.pipeline.logbook import forget_deleted
 from lib.clock import database_now
 from lib.refusal import Refused
 from registry.models import Tag
-from tests.builds.debugging import make_failed, make_image
+from tests.builds.debugging import make_failed, make_image, make_session
 from tests.factories import make_admin
 
 State = DebugImage.State
@@ -201,3 +204,16 @@ def test_a_deleted_repository_takes_its_debug_images_along(rung):
     registry_id, path = repository.registry_id, repository.path
     remove_repository(make_admin(), repository)
     assert rung == [("builds.remove_debug_tags", registry_id, path, f"debug-{build.number}")]
+
+
+def test_a_deleted_repository_takes_its_transcripts_along(rung, settings, tmp_path):
+    logs = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
+    settings.STORAGES = {**settings.STORAGES, "logs": logs}
+    build = make_failed()
+    kept = Transcript(storages["logs"], build.pk, 1)
+    kept.add(b"hello")
+    make_session(make_image(build, "expired"), make_admin(), transcript=kept.save()[0])
+    remove_repository(make_admin(), build.repository)
+    assert rung == [("builds.forget_logs", build.pk)]
+    forget_deleted([build.pk])
+    assert not list(tmp_path.rglob("*.zst"))
