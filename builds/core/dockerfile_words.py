@@ -6,14 +6,19 @@ stand in the text once, from the beginning of a line to the end of one, there is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
+_SHORT = re.compile(r"^(?:docker\.io/)?(?:library/)?")
 Words = tuple[str, ...]
 Lines = tuple[int, ...]
 
 
 def find_lines(text: str, instructions: Iterable[str]) -> dict[str, Lines]:
-    """By instruction (`RUN npm ci`): its lines from 1, for those whose words stand in `text` once."""
+    """By instruction (`RUN npm ci`): its lines from 1, for those whose words stand in `text` once.
+
+    Of `FROM docker.io/library/node:20@sha256:…` it is enough that one line begins with `FROM node:20`.
+    """
     places: dict[Words, list[Lines]] = {}
     for words, lines in _joined(text):
         places.setdefault(_key(words), []).append(lines)
@@ -22,8 +27,16 @@ def find_lines(text: str, instructions: Iterable[str]) -> dict[str, Lines]:
 
 
 def _key(words: Words) -> Words:
-    """BuildKit writes the first word in capitals, people write it as they like."""
-    return (words[0].upper(), *words[1:]) if words else ()
+    """What two spellings of an instruction have in common.
+
+    BuildKit writes the first word in capitals, people write it as they like. It names a base image in full, with its
+    digest, where people leave out what Docker Hub is meant by; and it leaves out the name of the stage.
+    """
+    first, rest = words[:1], words[1:]
+    if first and first[0].upper() == "FROM":
+        named = [word for word in rest if not word.startswith("--")][:1]
+        rest = tuple(_SHORT.sub("", word.partition("@")[0] or word) for word in named)
+    return (*(word.upper() for word in first), *rest)
 
 
 def _joined(text: str) -> Iterator[tuple[Words, Lines]]:

@@ -107,13 +107,19 @@ def test_02_a_build_without_provenance_says_so_and_goes_by_the_words_of_its_step
     build = built(told=False, text=f"# other\n{TEXT}", platform="linux/arm64")
     _steps(build, told=False, platform="linux/amd64")
     answer = tab(admin, build)
-    assert {number for number, said in rows(answer).items() if said} == {3, 4, 5}
+    assert {number for number, said in rows(answer).items() if said} == {2, 3, 4, 5}
     said = words(answer)
     assert "steps were put where their words stand" in said
     assert "BuildKit gives no layer sizes for a push of several platforms." in said
-    assert "2 steps could not be put on a line" in said
+    assert "could not be put on a line" not in said
     one = tab(admin, build, platform="linux/arm64")
     assert [len(told.context["dockerfile"].annotated.lines[2].block.steps) for told in (answer, one)] == [2, 1]
+
+
+def test_02_steps_that_stand_on_no_line_are_listed(admin):  # noqa: F811
+    answer = tab(admin, built(told=False, text="FROM node:20\nRUN other\n"))
+    assert "2 steps could not be put on a line; they are listed below." in words(answer)
+    assert [step.index for step in answer.context["dockerfile"].annotated.unplaced] == [2, 3]
 
 
 @pytest.mark.parametrize(
