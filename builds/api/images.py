@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Field, Router, Schema, Status
 
 from builds.actions.image_looks import ask_look, content_of, remind
@@ -17,9 +17,11 @@ from builds.core.secret_words import looks_secret
 from builds.models import ImageLook
 from builds.reading import steps_of
 from builds.views.image_found import FoundImage, find_image, looks_at, platform_with, statements_of
+from builds.views.image_raw import json_file, read_part
 from builds.views.images import may_look
 from builds.views.tab_image import recorded_of
 from lib.refusal import Refused
+from registry.client import RegistryError
 
 router = Router(tags=["images"])
 I = "/repositories/{namespace}/{name}/images/{digest}"  # noqa: E741 — as R for repositories
@@ -191,6 +193,16 @@ def packages(request: HttpRequest, namespace: str, name: str, digest: str, state
     rows = [item for item in content_of(kept) or [] if not q or any(q.lower() in text.lower() for text in item[:4])]
     fields = ("name", "version", "kind", "licence", "purl")
     return told | {"total": len(rows), "packages": [dict(zip(fields, item, strict=True)) for item in rows[:MOST]]}
+
+
+@router.get(f"{I}/raw/{{part}}", summary="Read the JSON behind an image")
+def raw(request: HttpRequest, namespace: str, name: str, digest: str, part: str) -> HttpResponse:
+    """A manifest, a configuration or an attestation of the image, by its digest, as the registry has it."""
+    try:
+        body, _ = read_part(request, namespace, name, digest, part)
+    except RegistryError as error:
+        raise Refused(error.message, code="unavailable") from error
+    return json_file(body)
 
 
 def _look_at(found: FoundImage, kind: str, digest: str) -> ImageLook | None:

@@ -22,19 +22,34 @@ MOST_BYTES = 16 * 1024 * 1024
 
 @require_safe
 def raw(request: HttpRequest, namespace: str, name: str, digest: str, part: str) -> HttpResponse:
-    """One document of an image, as it is but for secrets that we know. 502 with the registry's sentence."""
+    """One document of an image. 502 with the registry's sentence where it does not give it."""
+    try:
+        body, filename = read_part(request, namespace, name, digest, part)
+    except RegistryError as error:
+        return HttpResponse(f"{error.message}\n", content_type="text/plain; charset=utf-8", status=502)
+    answer = json_file(body)
+    answer["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return answer
+
+
+def read_part(request: HttpRequest, namespace: str, name: str, digest: str, part: str) -> tuple[bytes, str]:
+    """A document as the registry has it, but for secrets that we know, and a name for its file.
+
+    Raises Http404 for what is no part of the image, and `RegistryError`.
+    """
     found = find_image(request, namespace, name, digest)
     kinds = parts_of(found.document) if found.document else {digest: "manifest"}
     if part not in kinds:
         raise Http404("This image has no such part.")
-    try:
-        body = read_raw(found.repository.registry, found.repository.path, part, is_manifest=kinds[part] == "manifest")
-    except RegistryError as error:
-        return HttpResponse(f"{error.message}\n", content_type="text/plain; charset=utf-8", status=502)
+    registry = found.repository.registry
+    body = _read(registry, found.repository.path, part, is_manifest=kinds[part] == "manifest")
     source = Source.objects.filter(repository=found.repository).first()
-    body = Redactor(secrets_around(source, found.repository.registry)).mask(body)
+    return Redactor(secrets_around(source, registry)).mask(body), f"{kinds[part]}-{short_digest(part)}.json"
+
+
+def json_file(body: bytes) -> HttpResponse:
+    """An answer with a stranger's JSON that no browser takes for anything else."""
     answer = HttpResponse(body, content_type="application/json")
-    answer["Content-Disposition"] = f'attachment; filename="{kinds[part]}-{short_digest(part)}.json"'
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = "private, max-age=600"
     return answer
@@ -50,8 +65,7 @@ def parts_of(document: Document) -> dict[str, str]:
     return found | {digest: row["kind"] or "attestation" for digest, row in statements_of(document).items()}
 
 
-def read_raw(registry: Registry, path: str, digest: str, *, is_manifest: bool) -> bytes:
-    """Read it now, within `WAIT_S`. Raises `RegistryError`."""
+def _read(registry: Registry, path: str, digest: str, *, is_manifest: bool) -> bytes:
     with RegistryClient(registry.host, registry.scheme, registry.username, registry.password, patience=ONCE) as client:
         bounded = client.within(WAIT_S)
         if is_manifest:
