@@ -78,6 +78,8 @@ export class LogFind {
   /** Rows were drawn. */
   drawn() {
     const { matches } = this;
+    if (!matches.count && !this.isPainted) return [];
+    this.isPainted = matches.count > 0;
     return paint(this.pane.view.drawn.values(), (step, line) => matches.spansOf(step, line), matches.here);
   }
 

@@ -98,6 +98,7 @@ export class LogPane {
   /** The steps list of the page is new. */
   refreshed() {
     this.#list();
+    this.stepTold = undefined; // the list beside the log was drawn anew
     this.resized();
     if (this.following.isFinishing && !this.isLive) this.following.finish();
     this.#changed();
@@ -191,7 +192,8 @@ export class LogPane {
   #placed() {
     const row = Math.floor(this.view.position);
     const place = this.rows.count ? this.rows.at(Math.min(row, this.rows.count - 1)) : null;
-    this.onStep(this.stepShown());
+    const shown = this.stepShown();
+    if (shown !== this.stepTold) this.onStep((this.stepTold = shown));
     this.find?.drawn();
     const text = place && row > this.rows.rowOf(place.step.index) ? place.step.name : "";
     const element = this.root.querySelector("[data-log-where]");

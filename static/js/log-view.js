@@ -99,14 +99,15 @@ export class LogView {
     this.#syncScrollbar();
   }
 
-  #draw(position) {
+  // `top` is where the scroll bar is, for who knows it: to ask costs a layout.
+  #draw(position, top) {
     // How far down the end of wrapped lines is shows only once they are drawn.
     const limit = this.isWrapped ? Math.max(this.last, this.rows.count - 1) : this.last;
     this.position = clamp(position, 0, Math.max(limit, 0));
-    this.#fill();
+    this.#fill(top);
     if (this.position <= this.last) return;
     this.position = this.last;
-    this.#fill();
+    this.#fill(top);
   }
 
   #syncScrollbar() {
@@ -120,19 +121,18 @@ export class LogView {
     const moved = this.pane.scrollTop - this.expectedTop;
     // The echo of our own move says nothing new; rounding would lose the part of a row.
     if (Math.abs(moved) <= 1) return this.#align();
-    this.expectedTop = this.pane.scrollTop;
+    const top = (this.expectedTop += moved);
     // The pane became higher or lower, and the browser held the bar within it: nobody moved.
-    if (moved < 0 && this.pane.scrollTop >= this.height.pixels - this.viewport - 1) return this.#align();
+    if (moved < 0 && top >= this.height.pixels - this.viewport - 1) return this.#align();
     const before = this.position;
     if (this.isWrapped && Math.abs(moved) < NEAR * this.viewport) {
       // A row of many lines passes by its pixels, as it would anywhere else; the bar follows when the hand rests.
-      this.#draw(movedBy(this.drawn, this.position, moved));
+      this.#draw(movedBy(this.drawn, this.position, moved), top);
       clearTimeout(this.settling);
       this.settling = setTimeout(() => this.#syncScrollbar(), SETTLE_MS);
     } else {
-      this.#draw(clamp(positionAt(this.pane.scrollTop, this.#geometry), 0, this.last));
+      this.#draw(clamp(positionAt(top, this.#geometry), 0, this.last), top);
     }
-    this.#align();
     this.onMove(this.position < before);
   }
 
@@ -147,7 +147,7 @@ export class LogView {
     this.onMove(event.deltaY < 0);
   }
 
-  #fill() {
+  #fill(top) {
     const { rows, rowHeight, viewport } = this;
     const [first, end] = windowOf(this.position, { rows: rows.count, rowHeight, viewport, overscan: OVERSCAN });
     this.#clear(first, end);
@@ -159,7 +159,8 @@ export class LogView {
       if (place !== element) this.list.insertBefore(element, place);
       previous = element;
     }
-    this.#align();
+    this.firstDrawn = first;
+    this.#align(top);
     this.#askSoon(first, end);
     this.onPlace();
   }
@@ -220,13 +221,16 @@ export class LogView {
   }
 
   // The rows are moved, not the box: the row at the upper edge stands where the position says.
-  #align() {
+  #align(top = this.pane.scrollTop) {
     const row = Math.min(Math.floor(this.position), this.rows.count - 1);
     const edge = this.drawn.get(row);
     if (!edge) return;
-    if (this.isWrapped) this.last = endPosition(this.drawn, this.rows.count, this.viewport) ?? this.last;
-    const offset = edge.offsetTop + (this.position - row) * edge.offsetHeight;
-    this.list.style.transform = `translateY(${this.pane.scrollTop - offset}px)`;
+    let offset = (this.position - this.firstDrawn) * this.rowHeight;
+    if (this.isWrapped) {
+      this.last = endPosition(this.drawn, this.rows.count, this.viewport) ?? this.last;
+      offset = edge.offsetTop + (this.position - row) * edge.offsetHeight;
+    }
+    this.list.style.transform = `translateY(${top - offset}px)`;
   }
 
   #bottomOf(row) {

@@ -448,7 +448,8 @@ def test_wrapped_lines_pass_by_their_pixels(page, site):
     page.goto(f"{build['url']}#s8-l100")
     wait_for_lines(page)
     page.keyboard.press("w")
-    top = """() => document.querySelector('[data-name="s8-l100"]').getBoundingClientRect().top"""
+    top = """() => document.querySelector('[data-name="s8-l100"]').getBoundingClientRect().top
+      - document.querySelector('[data-log-pane]').getBoundingClientRect().top"""
     before = page.evaluate(top)
     page.hover("[data-log-pane]")
     page.mouse.wheel(0, 130)
