@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from builds.core.advice_message import ADMIN, MESSAGE_CLUES
+from builds.core.advice_clue import ADMIN
+from builds.core.advice_message import MESSAGE_CLUES
 from builds.core.advice_output import OUTPUT_CLUES
 from builds.core.errors import ErrorKind
 from builds.core.failure_digest import FailureDigest, LastLine
