@@ -17,6 +17,9 @@ from builds.models import Build, BuildRecord, Step
 # So many earlier builds of the rule are asked whether their Dockerfile was the same.
 _LOOK_BACK = 3
 _HOOK = "hooks/build"
+# A text may be all line breaks: nobody reads further.
+MOST_LINES = 3000
+MOST_UNPLACED = 200
 _OUTCOMES: dict[str, Outcome] = {
     Step.State.SUCCEEDED: "ran",
     Step.State.FAILED: "failed",
@@ -55,7 +58,11 @@ def dockerfile_of(build: Build, attempt: int, steps: Sequence[Step], platform: s
     )
     if record.attempt != attempt:
         notes = (f"The text is as attempt {record.attempt} read it; the commit is the same.", *notes)
-    return Shown(path, record.dockerfile, annotated, (*notes, *_missing(build, annotated)))
+    return Shown(path, record.dockerfile, _bounded(annotated), (*notes, *_missing(build, annotated)))
+
+
+def _bounded(annotated: Annotated) -> Annotated:
+    return replace(annotated, lines=annotated.lines[:MOST_LINES], unplaced=annotated.unplaced[:MOST_UNPLACED])
 
 
 def _facts(step: Step, *, is_over: bool, now: datetime) -> StepFacts:
@@ -133,6 +140,8 @@ def _findings(build: Build, path: str) -> dict[int | None, list[Finding]]:
 def _missing(build: Build, annotated: Annotated) -> list[str]:
     """What the page cannot show of this build, and why."""
     notes = []
+    if len(annotated.lines) > MOST_LINES:
+        notes.append(f"The first {MOST_LINES:,} of {len(annotated.lines):,} lines are shown.")
     is_told = any(line.block and line.block.layer_bytes is not None for line in annotated.lines)
     if build.state == State.SUCCEEDED and not is_told:
         notes.append(

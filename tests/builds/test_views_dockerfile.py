@@ -150,6 +150,12 @@ def test_it_escapes_what_the_dockerfile_and_its_steps_say(admin):  # noqa: F811
     assert "RUN &lt;script&gt;" in page
 
 
+def test_it_shows_as_much_of_an_endless_text_as_anybody_reads(admin):  # noqa: F811
+    answer = tab(admin, built(text=TEXT + "\n" * 9000))
+    assert len(answer.context["dockerfile"].annotated.lines) == 3000
+    assert "The first 3,000 of 9,005 lines are shown." in words(answer)
+
+
 def test_it_comes_with_the_fragment_while_the_build_runs(admin):  # noqa: F811
     build = built("building", told=False)
     Step.objects.filter(build=build, name=STEPS[2][0]).update(state="running", duration_s=None)
