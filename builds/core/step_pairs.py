@@ -48,6 +48,7 @@ class _Named(Generic[S]):
     step: S
     label: StepName
     place: int
+    again: int  # `ADD https://…` is two steps of one name: the first fetches, the second writes the file
 
     @property
     def words(self) -> str:
@@ -80,7 +81,12 @@ def pair_steps(before: Sequence[S], after: Sequence[S]) -> list[Pair[S]]:
 
 
 def _named(steps: Sequence[S]) -> list[_Named[S]]:
-    return [_Named(step, parse_step_name(step.name), place) for place, step in enumerate(steps)]
+    seen: Counter[str] = Counter()
+    rows = []
+    for place, step in enumerate(steps):
+        rows.append(_Named(step, parse_step_name(step.name), place, seen[step.name]))
+        seen[step.name] += 1
+    return rows
 
 
 def _by_stage(rows: Iterable[_Named[S]]) -> dict[tuple[str, str], list[_Named[S]]]:
@@ -119,7 +125,8 @@ def _pair_stages(
 
 def _key(row: _Named[S]) -> str:
     """The words of a step; of a FROM without the digest, which moves while the step stays."""
-    return row.words.partition("@sha256:")[0] if row.keyword == "FROM" else row.words
+    words = row.words.partition("@sha256:")[0] if row.keyword == "FROM" else row.words
+    return f"{words}\0{row.again}" if row.again else words
 
 
 def _pair_within(old: list[_Named[S]], new: list[_Named[S]]) -> dict[int, tuple[int, bool]]:

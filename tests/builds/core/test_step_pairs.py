@@ -107,3 +107,13 @@ def test_thousands_of_other_steps_are_no_flood():
 def test_many_alike_steps_are_no_flood():
     before, after = ([f"[{n}/150] RUN {'a b c ' * 500}{n * times % 7}" for n in range(150)] for times in (3, 5))
     assert len([one for one in pairs(before, after) if one[0] and one[1]]) > 140
+
+
+def test_what_fetches_an_address_is_not_what_writes_it_though_both_have_one_name():
+    fetch, write = (
+        Named("[3/4] ADD https://example.com/a /", "fetch"),
+        Named("[3/4] ADD https://example.com/a /", "write"),
+    )
+    base, run, copy = Named("[1/4] FROM a"), Named("[2/4] RUN one"), Named("[4/4] COPY a /")
+    found = pair_steps([fetch, base, run, write, copy], [base, run, fetch, write, copy])
+    assert all(pair.before == pair.after for pair in found)
