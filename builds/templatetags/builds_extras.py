@@ -149,9 +149,9 @@ def commit(value: str) -> dict[str, str]:
 
 
 @register.inclusion_tag("partials/hash.html")
-def digest(value: str) -> dict[str, str]:
-    """`{% digest tag.digest %}`: short, whole in the title, with a copy button."""
-    return {"text": value, "short": short_digest(value), "label": "the digest"}
+def digest(value: str, url: str = "") -> dict[str, str]:
+    """`{% digest tag.digest %}`: short, whole in the title, with a copy button; a link to `url` where there is one."""
+    return {"text": value, "short": short_digest(value), "label": "the digest", "url": url}
 
 
 @register.filter

@@ -90,7 +90,7 @@ def test_waste_is_summed_up_it_names_the_layers(reader, build):
     shown = words(tab(reader, build))
     assert "1.3 MB (12 %) of the 11.3 MB unpacked are in vain" in shown
     assert "RUN useradd app && rm -rf /srv/cache removes 1.3 MB that COPY /app/dist /srv put there." in shown
-    assert "srv/cache/big.bin layer 2 removed in layer 3 1.3 MB" in shown
+    assert "srv/cache/big.bin put there by layer 2 removed in layer 3 1.3 MB" in shown
 
 
 def test_another_platform_it_switches_and_hides_attestations_as_platforms(reader, build, document):
