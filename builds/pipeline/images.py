@@ -48,11 +48,15 @@ def record_image(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict
     if ended is not None or not build.digest:
         return {}
     registry = build.repository.registry
-    with client_of(registry) as client:
-        bounded = client.within(READ_S)
-        document = read_image(bounded, build.repository.path, build.digest)
-        _add_facts(document, job.findings.facts)
-        _add_bases(bounded, registry.host, document, build.base_images)
+    try:
+        with client_of(registry) as client:
+            bounded = client.within(READ_S)
+            document = read_image(bounded, build.repository.path, build.digest)
+            _add_facts(document, job.findings.facts)
+            _add_bases(bounded, registry.host, document, build.base_images)
+    except RegistryError as error:
+        log.info("the image of a build was not kept", build=build.pk, reason=error.message)
+        return {}  # it is read when somebody opens its page
     ask_packages(build.repository, document)
     return {"image": masked(document, job.logbook.redactor.text)}
 
