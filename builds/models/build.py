@@ -203,6 +203,14 @@ class Build(models.Model):
         return not self.untrusted or self.pull_request.get("fork") is False
 
     @property
+    def cause_sentence(self) -> str:
+        """Why it was asked for, in one phrase: "pushed by octo", "manual by wendy", "schedule: every day at 03:00"."""
+        cause, detail = self.get_cause_display().lower(), self.cause_detail
+        if not detail or detail.startswith((cause, "force-pushed")):
+            return detail or cause
+        return f"{cause} {detail}" if detail.startswith("by ") else f"{cause}: {detail}"
+
+    @property
     def build_tag(self) -> str:
         """The tag that every successful build gets first and that never moves."""
         return f"build-{self.number}"

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from builds.models import Build
 from registry.models import Tag, TagMove
 from tests.builds.pages import words
 from tests.factories import make_build
@@ -168,3 +169,17 @@ def test_it_takes_the_same_number_of_queries_however_many_builds_there_are(owner
         tag(repository, f"1.{place}", build_number=place + 2)
     assert take() == before
     assert before <= 19
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail", "says"),
+    [
+        ("push", "pushed by octo", "pushed by octo"),
+        ("push", "force-pushed by octo", "force-pushed by octo"),
+        ("push", "", "push"),
+        ("manual", "by wendy", "manual by wendy"),
+        ("schedule", "every day at 03:00 UTC", "schedule: every day at 03:00 UTC"),
+    ],
+)
+def test_it_says_in_one_phrase_why_a_build_was_asked_for(cause, detail, says):
+    assert Build(cause=cause, cause_detail=detail).cause_sentence == says
