@@ -257,8 +257,7 @@ export class LogPane {
     if (!rows.count) return;
     const active = document.activeElement?.closest?.(".log-rows > *");
     const here = [...view.drawn].find(([, element]) => element === active)?.[0];
-    const first = Math.min(Math.ceil(view.position), rows.count - 1);
-    const row = here === undefined ? first : Math.max(0, Math.min(rows.count - 1, here + by));
+    const row = here === undefined ? this.#rowToBegin() : Math.max(0, Math.min(rows.count - 1, here + by));
     if (by < 0 || !this.isFollowing) this.unfollow();
     view.reveal(row);
     const element = view.drawn.get(row);
@@ -267,6 +266,15 @@ export class LogPane {
       target.setAttribute("aria-label", `Line ${target.textContent}: ${element.querySelector(".log-text").textContent}`);
     }
     target?.focus({ preventScroll: true });
+  }
+
+  // Where going from line to line begins: at what was found or marked, if it is in sight, else at the upper edge.
+  #rowToBegin() {
+    const { view, rows } = this;
+    const { here } = this.find.matches;
+    const places = [here, view.anchor && { step: view.anchor.step, line: view.anchor.from }].filter(Boolean);
+    const found = places.map(({ step, line }) => rows.rowOf(step, line)).find((row) => view.isInSight(row));
+    return found ?? Math.min(Math.ceil(view.position), rows.count - 1);
   }
 
   /** Mark the lines of an address (#s2-l14-l20), or none. */

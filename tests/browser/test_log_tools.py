@@ -190,6 +190,8 @@ def test_it_jumps_to_the_first_error_and_says_which_it_is(page, failed):
         re.compile("^Line 1,621 of the failing step is the first of its last 200 lines")
     )
     assert page.url.endswith("#s8-l1621")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.closest('.log-row').dataset.name") == "s8-l1621"
 
 
 def test_a_marked_range_survives_follow_mode(page, site):
