@@ -77,7 +77,7 @@ def read_steps(provenance: Provenance) -> tuple[tuple[StepFacts, ...], tuple[Lay
     vertices = {text(step): digest for digest, step in table(provenance.config.get("digestMapping")).items()}
     nodes = {text(node.get("id")): node for node in dicts(provenance.config.get("llbDefinition"))}
     locations = table(table(provenance.metadata.get("source")).get("locations"))
-    chains = _chains(table(provenance.metadata.get("layers")))
+    chains = _with_bases(_chains(table(provenance.metadata.get("layers"))), nodes)
     steps: list[StepFacts] = []
     platform, last = "", ""
     for identity, node in nodes.items():
@@ -97,7 +97,7 @@ def read_steps(provenance: Provenance) -> tuple[tuple[StepFacts, ...], tuple[Lay
                 fingerprint=_fingerprint(op),
                 inputs=tuple(vertices[name] for name in inputs if name in vertices),
                 lines=_lines(locations.get(identity)),
-                layers=_added(chains, f"{identity}:0"),
+                layers=_added(chains, f"{identity}:0", texts(node.get("inputs"))),
                 source=text(body.get("identifier")),
                 paths=_copied(body),
             )
@@ -162,7 +162,24 @@ def _chains(value: dict[str, Any]) -> dict[str, tuple[Layer, ...]]:
     }
 
 
-def _added(chains: dict[str, tuple[Layer, ...]], key: str) -> tuple[Layer, ...]:
+def _with_bases(chains: dict[str, tuple[Layer, ...]], nodes: dict[str, dict[str, Any]]) -> dict[str, tuple[Layer, ...]]:
+    """With the layers of base images that BuildKit left out, as it does for a FROM that came from the cache.
+
+    A step adds one layer to those of its first input, so what lies below that one is the base's.
+    """
+    found: dict[str, tuple[Layer, ...]] = {}
+    for identity, node in nodes.items():
+        base, chain = next(iter(texts(node.get("inputs"))), ""), chains.get(f"{identity}:0")
+        of_base, source = _operation(table(table(nodes.get(base.partition(":")[0])).get("op")))
+        is_image = of_base == "source" and text(source.get("identifier")).startswith("docker-image://")
+        if chain and is_image and base not in chains and _operation(table(node.get("op")))[0] in ("exec", "file"):
+            found[base] = chain[:-1]
+    return {**found, **chains}
+
+
+def _added(chains: dict[str, tuple[Layer, ...]], key: str, inputs: tuple[str, ...]) -> tuple[Layer, ...]:
+    """The layers above those that another step ends with; `COPY --link` only joins what its inputs have."""
     chain = chains.get(key, ())
     below = (len(other) for other in chains.values() if len(other) < len(chain) and chain[: len(other)] == other)
-    return chain[max(below, default=0) :]
+    taken = {layer for name in inputs for layer in chains.get(name, ())}
+    return tuple(layer for layer in chain[max(below, default=0) :] if layer not in taken)

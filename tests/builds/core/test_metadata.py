@@ -161,6 +161,33 @@ def test_it_knows_no_layers_of_a_base_it_cannot_see():
     assert facts.platforms[0].layers == (Layer("sha256:a", 3), Layer("sha256:b", 4))
 
 
+@pytest.mark.parametrize("recording", ["push", "two-bases", "no-attestation", "platforms"])
+def test_it_knows_the_layers_of_a_base_that_came_from_the_cache(recording: str):
+    """BuildKit leaves the chain of such a FROM out."""
+    whole, cut = document(recording), document(recording)
+    for key in [key for key in cut if key.startswith("buildx.build.provenance")]:
+        layers = cut[key]["metadata"]["https://mobyproject.org/buildkit@v1#metadata"]["layers"]
+        for step in [step for step, chains in layers.items() if len(chains[0]) == 1]:
+            del layers[step]
+    assert read_metadata(cut).step_facts == read_metadata(whole).step_facts
+
+
+def test_it_counts_the_layer_of_a_linked_copy_once():
+    layer = [{"digest": f"sha256:{name}", "size": 5} for name in "ab"]
+    nodes = [
+        {"id": "step0", "op": {"Op": {"file": {}}}},
+        {"id": "step1", "op": {"Op": {"file": {}}}},
+        {"id": "step2", "op": {"Op": {"merge": {}}}, "inputs": ["step0:0", "step1:0"]},
+        {"id": "step3", "op": {"Op": None}, "inputs": ["step2:0"]},
+    ]
+    config = {"llbDefinition": nodes, "digestMapping": {f"sha256:{n}": f"step{n}" for n in range(4)}}
+    layers = {"step0:0": [layer[:1]], "step1:0": [layer[1:]], "step2:0": [layer]}
+    metadata = {"https://mobyproject.org/buildkit@v1#metadata": {"layers": layers}}
+    facts = read_metadata({"buildx.build.provenance": {"buildConfig": config, "metadata": metadata}})
+    assert [step.size_bytes for step in facts.platforms[0].steps] == [5, 5, 0]
+    assert facts.size_bytes == 10
+
+
 @pytest.mark.parametrize(
     ("uri", "name", "platform"),
     [
