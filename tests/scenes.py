@@ -90,7 +90,9 @@ POST, PART, DATA = "takes POST alone", "a part of a page", "is read by programs"
 NO_PAGES: dict[str, str] = {
     **dict.fromkeys(("healthz", "readyz", "webhook", "trigger", "badge", "build-log", "build-lines"), DATA),
     **dict.fromkeys(("build-log-search", "build-log-error", "build-shell-transcript", "image-raw"), DATA),
-    **dict.fromkeys(("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache"), PART),
+    **dict.fromkeys(
+        ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
+    ),
     **dict.fromkeys(("connection-state", "build-debug-fragment"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
     "builds-compare-choose": "leads to the comparison that was chosen",

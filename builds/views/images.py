@@ -19,7 +19,7 @@ from builds.core.layer_tree import largest, tree
 from builds.models import ImageLook
 from builds.reading import steps_of
 from builds.views.image_found import PENDING, FoundImage, find_image, platform_with, statements_of
-from builds.views.tab_image import image_context
+from builds.views.tab_image import LAST, image_context
 from registry.core.manifest import is_digest
 from registry.models import Tag
 
@@ -35,7 +35,10 @@ def image(request: HttpRequest, namespace: str, name: str, digest: str) -> HttpR
     shown = image_context(request, found, steps)
     context = {"repository": found.repository, "tab": "tags", "image": shown, "build": found.build}
     if part := request.GET.get("part"):
-        return render(request, "builds/_image_waste.html" if part == "waste" else "builds/_image.html", context)
+        is_pending = shown["waste"]["is_pending"] if part == "waste" and "waste" in shown else found.is_pending
+        return _part(
+            request, "builds/_image_waste.html" if part == "waste" else "builds/_image.html", context, is_pending
+        )
     context["tags"] = Tag.objects.filter(repository=found.repository, digest=digest)[:_MOST_TAGS]
     return render(request, "builds/image.html", context)
 
@@ -48,7 +51,7 @@ def layer(request: HttpRequest, namespace: str, name: str, digest: str, layer: s
     look = ImageLook.objects.filter(repository=found.repository, kind="files", digest=layer).first()
     steps = steps_of(found.build, found.build.attempt) if found.build else []
     rows = [row for row in layers_shown(platform, steps).rows if row.number == place + 1]
-    context = {
+    context: dict[str, Any] = {
         "repository": found.repository,
         "tab": "tags",
         "found": found,
@@ -63,8 +66,14 @@ def layer(request: HttpRequest, namespace: str, name: str, digest: str, layer: s
     }
     if look is not None:
         remind(look)
-    part = "builds/_image_files.html" if request.GET.get("part") else "builds/image_layer.html"
-    return render(request, part, context)
+    if request.GET.get("part"):
+        return _part(request, "builds/_image_files.html", context, context["is_pending"])
+    return render(request, "builds/image_layer.html", context)
+
+
+def _part(request: HttpRequest, template: str, context: dict[str, Any], is_pending: bool) -> HttpResponse:
+    """A part of a page that is fetched anew; the last time when nothing more will come."""
+    return render(request, template, context, status=None if is_pending else LAST)
 
 
 def _files(request: HttpRequest, look: ImageLook | None) -> dict[str, Any]:
@@ -101,7 +110,7 @@ def packages(request: HttpRequest, namespace: str, name: str, digest: str, state
     total = len(rows)
     if search:
         rows = [item for item in rows if any(search.lower() in text.lower() for text in item[:4])]
-    context = {
+    context: dict[str, Any] = {
         "repository": found.repository,
         "tab": "tags",
         "found": found,
@@ -115,8 +124,9 @@ def packages(request: HttpRequest, namespace: str, name: str, digest: str, state
         "page_url": reverse("image-packages", args=[namespace, name, digest, statement]),
         "can_ask": request.user.is_authenticated,
     }
-    part = "builds/_image_packages.html" if request.GET.get("part") else "builds/image_packages.html"
-    return render(request, part, context)
+    if request.GET.get("part"):
+        return _part(request, "builds/_image_packages.html", context, context["is_pending"])
+    return render(request, "builds/image_packages.html", context)
 
 
 @require_POST

@@ -5,30 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from builds.core.image_document import Document
 from builds.core.image_rows import LayersShown, layers_shown, platform_of, settings_shown
 from builds.core.image_waste import waste_sentences, waste_summary
 from builds.core.states import State
-from builds.models import BuildRecord, ImageLook, Step
+from builds.models import Build, BuildRecord, ImageLook, Step
+from builds.reading import steps_of
+from builds.views.build_lookup import find_build
 from builds.views.image_found import PENDING, FoundImage, image_of, looks_at
 
 if TYPE_CHECKING:
     from builds.views.build_tabs import Asked
 
 _WASTED_SHOWN = 20
+LAST = 286
+"""The status that tells `refresh.js` that nothing more will come."""
 
 
 def image_tab(asked: Asked) -> dict[str, Any]:
     """What the tab shows; without an image why there is none."""
-    build = asked.build
+    return {"image": _of_build(asked.request, asked.build, asked.steps)}
+
+
+@require_safe
+def fragment(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
+    """The tab's content alone: it comes when the build has ended, and when a worker has read its image."""
+    build = find_build(request, namespace, name, number)
+    shown = _of_build(request, build, steps_of(build, build.attempt))
+    context = {"image": shown, "build": build, "repository": build.repository}
+    is_over = build.is_final and not (shown.get("found") and shown["found"].is_pending)
+    return render(request, "builds/_image_or_why.html", context, status=LAST if is_over else None)
+
+
+def _of_build(request: HttpRequest, build: Build, steps: Iterable[Step]) -> dict[str, Any]:
+    address = [*build.repository.path.split("/"), build.number]
+    tab = {
+        "tab_url": reverse("build-image", args=address),
+        "topic": f"build:{build.pk} repository:{build.repository_id}",
+    }
     if not build.digest:
-        return {"image": {"why": _why_none(build.state)}}
+        return tab | {"why": _why_none(build.state), "is_pending": not build.is_final}
     record = BuildRecord.objects.filter(build=build).only("image", "platforms").first()
-    found = image_of(asked.request, build.repository, build.digest, build, record)
-    return {"image": image_context(asked.request, found, asked.steps)}
+    found = image_of(request, build.repository, build.digest, build, record)
+    return image_context(request, found, steps) | tab | {"is_pending": found.is_pending or not build.is_final}
 
 
 def _why_none(state: str) -> str:
@@ -49,7 +73,9 @@ def image_context(request: HttpRequest, found: FoundImage, steps: Iterable[Step]
         "digest": found.digest,
         "document": found.document,
         "page_url": page,
-        "part_url": f"{page}?part=image{shown}",
+        "tab_url": f"{page}?part=image{shown}",
+        "topic": f"repository:{found.repository.pk}",
+        "is_pending": found.is_pending,
         "ask_url": reverse("image-look", args=address),
         "can_ask": request.user.is_authenticated,
         "build": found.build,

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from builds.models import Build
 from builds.views.lookup import find_repository
 from builds.views.sizes import size_trends
+from registry.core.manifest import is_digest
 from registry.models import Repository, Tag, TagMove
 
 PAGE = 50
@@ -19,10 +20,12 @@ PAGE = 50
 
 @require_safe
 def tags(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
-    """Floating tags; with `?kind=build` the builds' own, which never move."""
+    """Floating tags; with `?kind=build` the builds' own, which never move. `?q=` a digest leads to that image."""
     repository = find_repository(request, namespace, name)
     kind = "build" if request.GET.get("kind") == "build" else "floating"
     search = request.GET.get("q", "").strip()
+    if is_digest(search):
+        return redirect("image", namespace, name, search)
     rows = Tag.objects.filter(repository=repository)
     rows = rows.filter(name__startswith="build-") if kind == "build" else rows.exclude(name__startswith="build-")
     if search:

@@ -261,3 +261,28 @@ def test_everything_that_an_image_says_is_escaped(reader, build, document):
     BuildRecord.objects.filter(build=build).update(image=document)
     assert b"<script>alert" not in tab(reader, build).content
     assert b"<img src=x" not in page(reader, build.digest).content
+
+
+def test_the_tab_of_a_running_build_looks_again_by_itself_it_stops_when_all_is_there(reader, build):
+    Build.objects.filter(pk=build.pk).update(state="building", digest="")
+    assert f'data-refresh-url="{build.get_absolute_url()}/image"' in tab(reader, build).content.decode()
+    assert reader.get(f"{build.get_absolute_url()}/image").status_code == 200
+    Build.objects.filter(pk=build.pk).update(state="succeeded", digest=build.record.image["digest"])
+    answer = reader.get(f"{build.get_absolute_url()}/image")
+    assert answer.status_code == 286
+    assert "3 layers, 99.0 MB" in words(answer)
+    assert b"data-refresh-url" not in tab(reader, build).content
+
+
+@pytest.mark.parametrize("part", ["image", "waste"])
+def test_a_part_that_is_fetched_anew_says_when_it_is_the_last_time(reader, build, part):
+    assert page(reader, build.digest, f"?part={part}").status_code == 286
+    ImageLook.objects.filter(kind="waste").update(state="reading", sentence="1 of 3 layers are read.")
+    answer = page(reader, build.digest, "?part=waste")
+    assert answer.status_code == 200
+    assert "A worker is reading every layer from the registry. 1 of 3 layers are read." in words(answer)
+
+
+def test_a_digest_that_is_searched_among_the_tags_leads_to_its_image(reader, build):
+    answer = reader.get("/r/acme/web/tags", {"q": f" {build.digest} "})
+    assert answer["location"] == f"/r/acme/web/images/{build.digest}"
