@@ -1,6 +1,6 @@
 # Every door to Imageyard. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint bench lock clean
+.PHONY: help demo up test lint bench tour lock clean
 PYTHON := .venv/bin/python
 export PYTHONUNBUFFERED = 1
 # Compiling every module anew would be half of a start's time.
@@ -28,6 +28,10 @@ lint: ## format, lint, types, import rules, migrations, templates
 bench: ## the benchmarks (B=name: one of them)
 	@scripts/setup test
 	@exec $(PYTHON) -m bench $(B)
+
+tour: ## photograph every page of a real run into docs/tour.md
+	@scripts/setup test
+	@exec $(PYTHON) -m tests.tour
 
 lock: ## resolve pyproject.toml and package.json anew into the lock files
 	@scripts/setup test
