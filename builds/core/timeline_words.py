@@ -75,6 +75,17 @@ def parts_words(row: Row) -> str:
     return ", ".join(f"{_WHAT.split(part.id)[0]} {format_duration(part.seconds)}" for part in told)
 
 
+def layers_words(timeline: Timeline, before_bytes: int | None) -> str:
+    """How much an export has to push: what this build's own steps made, or what the image had in the build before.
+
+    Docker's containerd store tells no bytes while it pushes.
+    """
+    own = sum(row.step.layer_bytes or 0 for row in timeline.rows if row.work != "pull")
+    if own:
+        return f"{format_size(own)} in layers of its own"
+    return f"{format_size(before_bytes)} last time" if timeline.is_live and before_bytes else ""
+
+
 def shown_name(row: Row) -> str:
     """A step's name as its lane shows it: without the stage, which stands above it."""
     return " ".join(row.label.instruction.removeprefix("[internal] ").split())

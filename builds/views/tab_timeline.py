@@ -17,6 +17,7 @@ from builds.core.timeline import Lane, Row, TimedStep, Timeline
 from builds.core.timeline_words import (
     WORK_LABELS,
     bytes_words,
+    layers_words,
     left_sentence,
     parallel_sentence,
     parts_words,
@@ -120,7 +121,8 @@ def _context(build: Build, attempt: int, steps: Sequence[Step]) -> dict[str, Any
     known = known_time(build, attempt, steps, timezone.now())
     timeline = known.timeline
     span = _span(timeline, known.expected)
-    shown = [_shown(row, timeline, span) for row in timeline.rows]
+    layers = layers_words(timeline, known.before.size_bytes if known.before else None)
+    shown = [_shown(row, timeline, span, layers) for row in timeline.rows]
     by_index = {row.step.index: row for row in shown}
     address = [*build.repository.path.split("/"), build.number]
     query = "" if attempt == build.attempt else f"?attempt={attempt}"
@@ -166,7 +168,7 @@ def _span(timeline: Timeline, told: Expected | None) -> float:
     return max(span, 0.01)
 
 
-def _shown(row: Row, timeline: Timeline, span: float) -> ShownRow:
+def _shown(row: Row, timeline: Timeline, span: float, layers: str) -> ShownRow:
     last = len(row.bars) - 1
     grows = timeline.is_live and row.is_running
     bars = tuple(bar_of(begin, end, span, grows=grows and place == last) for place, (begin, end) in enumerate(row.bars))
@@ -176,7 +178,10 @@ def _shown(row: Row, timeline: Timeline, span: float) -> ShownRow:
     ghost = None
     if row.ghost is not None and row.ghost.begin < span and row.ghost.end - row.ghost.begin > span / 500:
         ghost = bar_of(row.ghost.begin, row.ghost.end, span)
-    note = parts_words(row) if row.work == "export" else ""
+    note = ""
+    if row.work == "export" and row.bars:
+        has_layers = row.step.name.startswith("exporting to ")
+        note = " · ".join(said for said in (parts_words(row), layers if has_layers else "") if said)
     return ShownRow(row, shown_name(row), bars, wait, ghost, bytes_words(row), note)
 
 

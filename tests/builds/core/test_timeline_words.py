@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from builds.core.timeline import Part, lay_out
-from builds.core.timeline_words import bytes_words, left_sentence, parallel_sentence, parts_words, path_sentence
+from builds.core.timeline_words import (
+    bytes_words,
+    layers_words,
+    left_sentence,
+    parallel_sentence,
+    parts_words,
+    path_sentence,
+)
 from tests.builds.core.timed import recorded_timeline, timed
 
 
@@ -56,6 +63,14 @@ def test_it_says_how_many_bytes_a_step_has_moved(name: str, parts: list[Part], s
 def test_it_says_what_a_recorded_export_spent_its_time_on():
     (export,) = [row for row in recorded_timeline("metadata/push").rows if row.step.name == "exporting to image"]
     assert parts_words(export) == "exporting layers 0.1 s, pushing layers 0.1 s"
+
+
+def test_it_says_how_much_there_is_to_push():
+    steps = [timed(0, (0, 1), name="[1/2] FROM x", layer_bytes=80_000_000), timed(1, (1, 2), layer_bytes=4_100_000)]
+    assert layers_words(lay_out(steps), None) == "4.1 MB in layers of its own"
+    running = [timed(0, (0, None), name="exporting to image")]
+    assert layers_words(lay_out(running, now=5), 84_200_000) == "84.2 MB last time"
+    assert layers_words(lay_out(running, ended=5), 84_200_000) == ""
 
 
 USUAL = "usually it takes 1 m 14 s"
