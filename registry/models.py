@@ -83,6 +83,7 @@ class Repository(models.Model):
     badge_revision = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Raised: old addresses end.")
     visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
     registry = models.ForeignKey(Registry, models.PROTECT, related_name="repositories")
+    fixed_tags = models.TextField(blank=True, help_text="Tags that never move: one name or /pattern/ a line.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # The lock under which tags move: held for the seconds of a publication, taken by conditional update.
     publish_lock = models.CharField(max_length=64, blank=True, editable=False)
@@ -122,6 +123,8 @@ class Tag(models.Model):
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Compressed layers and config, each once.")
     build_number = models.PositiveIntegerField(null=True, blank=True)
     pushed_at = models.DateTimeField(default=timezone.now)
+    held_by = models.CharField(max_length=150, blank=True, help_text="Who holds it: no build moves it meanwhile.")
+    held_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pushed_at", "name"]
@@ -135,6 +138,11 @@ class Tag(models.Model):
 class TagMove(models.Model):
     """One move of a tag, or a move that was refused. History: written once, never changed."""
 
+    class Kind(models.TextChoices):
+        BUILD = "build"
+        ROLLBACK = "rollback", "roll back"  # to what the tag had before
+        PROMOTE = "promote"  # to an image that it never had
+
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="tag_moves")
     tag = models.CharField(max_length=128)
     at = models.DateTimeField(default=timezone.now, editable=False)
@@ -143,6 +151,8 @@ class TagMove(models.Model):
     build_number = models.PositiveIntegerField(null=True, blank=True)
     moved = models.BooleanField(default=True, help_text="False where the tag was not moved; the sentence says why.")
     sentence = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.BUILD)
+    by = models.CharField(max_length=150, blank=True, help_text="The person who moved it; empty where a build did.")
 
     class Meta:
         ordering = ["-at", "-pk"]

@@ -15,6 +15,7 @@ from builds.models.refs import SourceRefs, refs_of
 from builds.models.review import Review
 from builds.models.rules_file import RulesFileRead
 from builds.models.source import BuildRule, Source
+from builds.models.tag_order import TagOrder
 from builds.models.variable import Variable
 from builds.models.worker import Worker
 
@@ -43,6 +44,7 @@ __all__ = [
     "Source",
     "SourceRefs",
     "Step",
+    "TagOrder",
     "Variable",
     "Worker",
     "refs_of",
