@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from builds.core.versions import parse_version
+from lib.versions import parse_version
 from registry.core.reference import BadReferenceError, parse_image_name
 
 Node = TypeVar("Node", bound=Hashable)

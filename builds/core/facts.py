@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from builds.core.patterns import Captures, Pattern
-from builds.core.versions import Version, VersionText, parse_version, read_version
+from lib.versions import Version, VersionText, parse_version, read_version
 
 
 @dataclass(frozen=True)

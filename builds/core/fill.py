@@ -9,7 +9,7 @@ from builds.core.facts import Known, version_in, written_date
 from builds.core.patterns import Captures, Pattern
 from builds.core.refnames import quoted
 from builds.core.templates import Kind, Part, Template
-from builds.core.versions import VersionText, parse_version
+from lib.versions import VersionText, parse_version
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from builds.core.facts import NOTHING_KNOWN, Known
 from builds.core.plan import evaluate
 from builds.core.refnames import Ref
 from builds.core.rules import RuleSpec
-from builds.core.versions import parse_version
+from lib.versions import parse_version
 
 RuleId = int | str | None
 Done = tuple[RuleId, Ref, str]

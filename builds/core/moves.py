@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from builds.core.fixed_tags import never_moves
 from builds.core.refnames import RefType
-from builds.core.versions import parse_version
+from lib.versions import parse_version
 
 Relation = Literal["same", "ancestor", "descendant", "diverged", "unknown"]
 """Of the candidate's commit to the holder's: `ancestor` means that the candidate is the older one."""
@@ -35,6 +36,19 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A tag that builds leave alone: a person holds it (`by`, `since` as it is told), or it matches `pattern`.
+
+    `at` says what it points to: "build #41", or the digest of an image that no build made.
+    """
+
+    at: str
+    by: str = ""
+    since: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """The decision, and what the build's page says of it."""
 
@@ -42,14 +56,19 @@ class Move:
     sentence: str
 
 
-def decide_move(holder: Holder | None, candidate: Candidate, relation: Relation, *, tag: str = "") -> Move:
+def decide_move(
+    holder: Holder | None, candidate: Candidate, relation: Relation, *, tag: str = "", kept: Kept | None = None
+) -> Move:
     """A floating tag never goes back: neither to an older commit nor to a lower version, whichever build ends last.
 
-    In order: a tag that nobody has is given; between two version tags the version decides; of the same commit the
+    In order: a tag that is held or fixed stays where it is; a tag that nobody has is given; between two version tags the version decides; of the same commit the
     later build has it; a build that was made earlier takes the tag only with a newer commit; one that was made later
     is kept off only by an older commit that no forced push asked for. Roll back and promotion do not come here.
     """
     name = f"`{tag}`" if tag else "The tag"
+    is_own = holder is not None and candidate.build_number == holder.build_number
+    if kept is not None and not is_own:
+        return Move(False, f"{name} was not moved: {_kept_back(kept)}.")
     if holder is None:
         return Move(True, f"{name} is new: build #{candidate.build_number} has it.")
     if candidate.build_number == holder.build_number:
@@ -62,6 +81,12 @@ def decide_move(holder: Holder | None, candidate: Candidate, relation: Relation,
     if refused:
         return Move(False, f"{name} was not moved: {refused}")
     return Move(True, f"{name} moved from build #{holder.build_number} to build #{candidate.build_number}.")
+
+
+def _kept_back(kept: Kept) -> str:
+    if kept.pattern:
+        return never_moves(kept.pattern)
+    return f"it is held at {kept.at} by {kept.by} since {kept.since}"
 
 
 def _both_versions(holder: Holder, candidate: Candidate) -> bool:

@@ -12,7 +12,7 @@ from builds.core.patterns import MAX_PATTERN, Pattern, read_pattern
 from builds.core.refnames import ONE, Ref, RefType, quoted
 from builds.core.tags import is_reserved, make_legal, why_illegal
 from builds.core.templates import RESERVED, Template, read_template, split_templates
-from builds.core.versions import read_version
+from lib.versions import read_version
 
 __all__ = [
     "MAX_PATTERN", "MAX_RULES", "Problem", "Ref", "RefType", "RuleClash", "RuleSpec", "check_rule", "check_rules",

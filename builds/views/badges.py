@@ -15,10 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import Role
 from builds.core.badge import Tone, draw, size_words, state_words
 from builds.core.states import State
-from builds.core.versions import parse_version
 from builds.models import Build
 from builds.views.lookup import access_to, find_repository, find_source, person
 from lib.crypto import is_equal
+from lib.versions import parse_version
 from registry.actions import badge_token, renew_badge_token
 from registry.models import Repository, Tag
 

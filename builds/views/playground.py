@@ -10,9 +10,9 @@ from builds.actions import known_of
 from builds.core.playground import SHOWS, Show, judge_refs
 from builds.core.refnames import name_problem
 from builds.core.rules import Ref
-from builds.core.versions import parse_version
 from builds.forms import RulesForm
 from builds.models import Source, SourceRefs
+from lib.versions import parse_version
 
 ROWS = 40
 TYPED = 20

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builds.core.moves import Candidate, Holder, decide_move
-from builds.core.versions import parse_version
+from lib.versions import parse_version
 
 
 def holder(number=43, commit="new", ref="main", ref_type="branch", **fields) -> Holder:

@@ -1,4 +1,4 @@
-"""Version numbers in Git tags: their parts, and which is higher. What tags are made of them is not here."""
+"""Version numbers in the names of tags, of Git and of images: their parts, and which is higher. Makes no tag of them."""
 
 from __future__ import annotations
 
