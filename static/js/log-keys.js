@@ -22,6 +22,13 @@ export function addKeys(pane, tools) {
     c: () => copyMarked(pane),
     "?": () => dialog.showModal(),
   };
+  // The browser's own search sees the lines in sight alone. Asked again in the field, it is the browser's.
+  pane.root.addEventListener("keydown", (event) => {
+    if (event.key !== "f" || event.altKey || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
+    if (event.target.closest(FIELDS)) return;
+    event.preventDefault();
+    pane.find.open();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (dialog.open || event.target.closest?.(`${FIELDS}, dialog`)) return;

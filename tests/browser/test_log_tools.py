@@ -365,6 +365,9 @@ def test_its_keys_do_what_the_list_says_and_not_while_one_types(page, million):
     page.keyboard.type("gGnwt")
     assert page.input_value(".log-find-text") == "gGnwt"
     see(page, "s8-l1")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+f")
+    assert page.evaluate("document.activeElement.matches('.log-find-text')")
 
 
 def test_one_goes_from_line_to_line_marks_and_folds_by_keyboard(page, site):
