@@ -1,4 +1,4 @@
-"""Version numbers in the names of tags, of Git and of images: their parts, and which is higher. Makes no tag of them."""
+"""Version numbers in tags, of Git and of images: their parts, and which is higher. What makes tags is not here."""
 
 from __future__ import annotations
 

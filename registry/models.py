@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Namespace, Role
 from lib.fields import EncryptedTextField
+from registry.core.tag_key import LONGEST, tag_key
 
 REPOSITORY_NAME = RegexValidator(
     r"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z",
@@ -113,11 +114,21 @@ class Repository(models.Model):
         return f"{self.registry.host}/{self.path}"
 
 
+class TagKeyField(models.BinaryField):  # type: ignore[type-arg]
+    """`registry.core.tag_key` of the row's name, whichever way the row is made."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> bytes:  # noqa: ARG002 — as Django calls it
+        key = tag_key(str(getattr(model_instance, "name")))  # noqa: B009 — any model with a name
+        setattr(model_instance, self.attname, key)
+        return key
+
+
 class Tag(models.Model):
     """Where a tag points now, as we last put it or saw it. Build numbers are numbers: this room knows no builds."""
 
     repository = models.ForeignKey(Repository, models.CASCADE, related_name="tags")
     name = models.CharField(max_length=128)
+    version_key = TagKeyField(max_length=LONGEST, default=b"", editable=False)
     digest = models.CharField(max_length=128)
     media_type = models.CharField(max_length=128, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Compressed layers and config, each once.")
@@ -129,7 +140,11 @@ class Tag(models.Model):
     class Meta:
         ordering = ["-pushed_at", "name"]
         constraints = [models.UniqueConstraint(fields=["repository", "name"], name="tag_name_is_taken")]
-        indexes = [models.Index(fields=["repository", "digest"])]
+        indexes = [
+            models.Index(fields=["repository", "digest"]),
+            models.Index(fields=["repository", "-version_key", "name"], name="tags_by_version"),
+            models.Index(fields=["repository", "-pushed_at", "name"], name="tags_by_age"),
+        ]
 
     def __str__(self) -> str:
         return self.name
