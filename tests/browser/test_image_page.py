@@ -34,7 +34,7 @@ def test_files_of_a_layer_come_by_themselves_when_a_worker_has_read_them(page, m
     page.goto(f"{made['path']}?tab=image")
     page.click("#layer-2 >> text=files")
     page.click("text=Read its files")
-    page.wait_for_selector("text=A worker is reading this layer")
+    page.wait_for_selector("text=A worker reads this layer")
     site.scene("layer_read", **kept)
     page.wait_for_selector("text=Largest files")
     folder = page.locator(".file-tree summary", has_text="cache")

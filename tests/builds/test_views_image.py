@@ -52,7 +52,7 @@ def page(client: Client, digest: str, rest: str = ""):
 def test_layers_are_joined_with_steps_and_lines_it_tells_the_base_apart(reader, build):
     shown = words(tab(reader, build))
     assert "3 layers, 99.0 MB: 48.0 MB in 1 layer of the base image, 51.0 MB in 2 of its own." in shown
-    assert "COPY /app/dist /srv step 2 of 3 · 0.7 s · line 9 · files · 5.7 MB unpacked 50.0 MB" in shown
+    assert "COPY /app/dist /srv step 2 of 3 · 0.7 s · line 9 · files · 5.7 MB unpacked · made" in shown
     assert "RUN useradd app && rm -rf /srv/cache step 3 of 3" in shown
     assert "Base image debian:12 1 layer 48.0 MB" in shown
     assert "# buildkit" not in shown
@@ -126,7 +126,7 @@ def test_an_older_build_whose_image_was_not_kept_it_has_it_read(reader, build, r
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("django.db.transaction.on_commit", lambda call: call())
         answer = tab(reader, build)
-    assert "A worker is reading this image from the registry." in words(answer)
+    assert "A worker reads this image from the registry as soon as it has a moment." in words(answer)
     assert b"data-refresh-url" in answer.content
     assert rings == ["builds.look_at_images"]
 
@@ -137,7 +137,7 @@ def test_a_digest_that_nobody_knows_it_is_read_when_a_person_asks(reader, reposi
     assert not ImageLook.objects.exists()
     reader.post(f"/r/acme/web/images/{UNKNOWN}/look", {"kind": "image"})
     assert ImageLook.objects.get().digest == UNKNOWN
-    assert "A worker is reading" in words(page(reader, UNKNOWN))
+    assert "A worker reads this image" in words(page(reader, UNKNOWN))
 
 
 def test_a_look_that_failed_it_says_why_and_looks_again(reader, repository, rings):

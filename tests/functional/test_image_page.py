@@ -92,6 +92,21 @@ def test_the_image_of_two_stages_is_joined_with_lines_and_steps_it_knows_the_bas
     assert platform["provenance"]["materials"][0]["name"] == base_image
 
 
+def test_an_image_for_several_platforms_knows_its_lines_from_the_attestations(yard, linked, made):
+    """buildx tells no provenance of such a build; what the registry has beside each image does."""
+    rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest"], "platforms": ["linux/amd64", "linux/arm64"]}]
+    several = yard.link("acme/pictured-twice", rules=rules)
+    build = several.build({"Dockerfile": "FROM scratch\nLABEL a=b\nCOPY Dockerfile /\n"}, timeout_s=120)
+    assert build["state"] == "succeeded", build["error"]
+    found = image_of(yard, several, build["digest"])
+    assert sorted(platform["platform"] for platform in found["platforms"]) == ["linux/amd64", "linux/arm64"]
+    for platform in found["platforms"]:
+        layers = [row for row in platform["history"] if row["digest"]]
+        assert [(row["line"], row["made_by"], row["is_base"]) for row in layers] == [(3, "COPY Dockerfile /", False)]
+        assert platform["base_layers"] == 0
+        assert platform["config"]["platform"] == platform["platform"]
+
+
 def test_what_is_carried_in_vain_and_the_files_of_every_layer_are_read_once(yard, linked, made):
     digest = made["digest"]
     platform = image_of(yard, linked, digest)["platforms"][0]
