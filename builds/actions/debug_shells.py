@@ -16,7 +16,7 @@ from accounts.models import Role, User
 from builds import live
 from builds.actions.workers import is_draining
 from builds.live.shell_line import ring_for_shells
-from builds.models import DebugImage, DebugSession
+from builds.models import DebugImage, DebugSession, Worker
 from builds.models.debug import DebugSessionQuerySet
 from lib.clock import database_now
 from lib.humanize import format_duration, plural
@@ -148,10 +148,12 @@ def record_transcript(session_id: int, name: str) -> None:
 
 def sweep_shells(now: datetime) -> None:
     """From beat: sessions that no worker took, whose worker died, or whose time is over. Again finds nothing."""
+    # A worker that starts anew on a host says which of that host are gone: their sessions need not wait.
+    gone = set(Worker.objects.exclude(stopped_at=None).values_list("name", flat=True))
     for session in DebugSession.objects.open():
         if session.worker == "" and session.opened_at < now - TAKEN_WITHIN:
             close_shell(session.pk, "No worker had a free shell. Try again in a while, or use the `docker run` line.")
-        elif session.worker and (session.seen_at or session.opened_at) < now - SILENT:
+        elif session.worker in gone or (session.worker and (session.seen_at or session.opened_at) < now - SILENT):
             close_shell(session.pk, "The worker that ran it disappeared. Open another shell.")
         elif session.until < now - SILENT:
             close_shell(session.pk, "Its time was over.")

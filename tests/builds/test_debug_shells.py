@@ -184,6 +184,14 @@ def test_beat_ends_what_nobody_ends(image: DebugImage, wendy, fields: dict, said
     assert session.end_reason.startswith(said)
 
 
+def test_a_worker_that_is_known_to_be_gone_keeps_nobody_waiting(image: DebugImage, wendy):
+    Worker.objects.create(name="w1", host="h", slots=1, stopped_at=database_now())
+    session = make_session(image, wendy)
+    shells.sweep_shells(database_now())
+    session.refresh_from_db()
+    assert session.end_reason == "The worker that ran it disappeared. Open another shell."
+
+
 def test_it_is_for_the_person_who_opened_it_alone(image: DebugImage, wendy):
     session = make_session(image, wendy)
     assert shells.session_for(wendy, session.pk) is not None

@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery staple"
 
 
 class Person:
-    """A user with a session, as a browser has it."""
+    """A superuser with a session, as a browser has it."""
 
     def __init__(self, yard: Yard, name: str = "admin") -> None:
         self.yard = yard
@@ -29,7 +29,8 @@ class Person:
             "shell",
             "-c",
             "from accounts.models import User; "
-            f"u, _ = User.objects.get_or_create(username='{name}'); u.set_password('{PASSWORD}'); u.save()",
+            f"u, _ = User.objects.get_or_create(username='{name}'); u.set_password('{PASSWORD}'); "
+            "u.is_superuser = True; u.save()",
         )
         self.post("/accounts/login/", {"login": name, "password": PASSWORD})
         assert "sessionid" in self.web.cookies

@@ -34,14 +34,15 @@ def closed(request, step: tuple[str, int]):
         person.post(f"/r/{step[0]}/builds/{step[1]}/shell/close")
 
 
-def containers(docker_host: str, session: int) -> list[str]:
-    """What is left in the engine of a session."""
-    listing = ["docker", "ps", "--all", "--quiet", f"--filter=label=imageyard.run=shell.{session}"]
-    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": docker_host}
+def containers(yard: Yard, session: int) -> list[str]:
+    """What is left in the engine of a session; the engine may be other yards' too."""
+    ((name,),) = yard.sql("SELECT container FROM builds_debugsession WHERE id = ?", session)
+    listing = ["docker", "ps", "--all", "--quiet", f"--filter=name={name}"]
+    environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": yard.environ["DOCKER_HOST"]}
     return subprocess.run(listing, env=environ, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_a_person_types_and_sees_what_it_says(person: Person, step: tuple[str, int], docker_host: str):
+def test_a_person_types_and_sees_what_it_says(person: Person, step: tuple[str, int]):
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
@@ -49,7 +50,7 @@ def test_a_person_types_and_sees_what_it_says(person: Person, step: tuple[str, i
         assert "made" in screen.until("green:/app:0")
         screen.type("exit\r")
         assert screen.until_end() == "The shell ended."
-    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+    until(lambda: containers(person.yard, session) == [], what="the end of the container")
 
 
 def test_the_window_has_the_size_of_the_page(person: Person, step: tuple[str, int]):
@@ -99,22 +100,22 @@ def test_a_flood_waits_for_the_eyes_and_loses_nothing(person: Person, step: tupl
         screen.until_end()
 
 
-def test_it_is_closed_when_its_time_is_over(yard: Yard, person: Person, step: tuple[str, int], docker_host: str):
+def test_it_is_closed_when_its_time_is_over(yard: Yard, person: Person, step: tuple[str, int]):
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
         yard.sql("UPDATE builds_debugsession SET until = '2020-01-01' WHERE id = ?", session)
         assert screen.until_end() == "Its time was over."
-    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+    until(lambda: containers(person.yard, session) == [], what="the end of the container")
 
 
-def test_whoever_logs_out_has_no_shell_any_more(person: Person, step: tuple[str, int], docker_host: str):
+def test_whoever_logs_out_has_no_shell_any_more(person: Person, step: tuple[str, int]):
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
         person.post("/accounts/logout/")
         until(lambda: not screen.hear(1) and screen.code is not None, what="the end of the line")
-    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+    until(lambda: containers(person.yard, session) == [], what="the end of the container")
 
 
 def test_every_step_of_it_is_in_the_audit_and_what_was_shown_is_kept(yard: Yard, person: Person, step: tuple[str, int]):
@@ -130,7 +131,7 @@ def test_every_step_of_it_is_in_the_audit_and_what_was_shown_is_kept(yard: Yard,
     until(lambda: "remark" in person.web.get(path).text, what="the transcript")
 
 
-def test_an_image_without_a_shell_gets_one_that_is_at_hand(yard: Yard, person: Person, docker_host: str):
+def test_an_image_without_a_shell_gets_one_that_is_at_hand(yard: Yard, person: Person):
     linked, build = failed(yard, "FROM scratch\nCOPY a.txt /\nCOPY nothing /\n", {"a.txt": "here\n"})
     debugged(yard, build)
     session = person.open_shell(linked.path, build["number"])
@@ -139,16 +140,16 @@ def test_an_image_without_a_shell_gets_one_that_is_at_hand(yard: Yard, person: P
         screen.type("cat a.txt; ls /; exit\r")
         screen.until_end()
         assert "here" in screen.text
-    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+    until(lambda: containers(person.yard, session) == [], what="the end of the container")
 
 
-def test_it_is_bounded_and_has_nothing_of_the_host(person: Person, step: tuple[str, int], docker_host: str):
+def test_it_is_bounded_and_has_nothing_of_the_host(person: Person, step: tuple[str, int]):
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
-        (container,) = containers(docker_host, session)
+        (container,) = containers(person.yard, session)
         asked = "{{json .HostConfig}} {{json .Mounts}}"
-        environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": docker_host}
+        environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_HOST": person.yard.environ["DOCKER_HOST"]}
         said = subprocess.run(
             ["docker", "inspect", f"--format={asked}", container],
             env=environ,

@@ -40,16 +40,15 @@ def step(fragile: Yard, base_image: str) -> tuple[str, int]:
     return linked.path, build["number"]
 
 
-def test_a_killed_worker_leaves_no_container_and_another_shell_can_be_had(
-    fragile: Yard, step: tuple[str, int], docker_host: str
-):
-    person = Person(fragile)
+@pytest.mark.timeout(500)
+def test_a_killed_worker_leaves_no_container_and_another_shell_can_be_had(fragile: Yard, step: tuple[str, int]):
+    person = Person(fragile, "ann")
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
         kill(fragile.processes("celery -A imageyard worker")[0])
         assert screen.until_end(timeout_s=PATIENCE_S) == "The worker that ran it disappeared. Open another shell."
-    until(lambda: containers(docker_host, session) == [], timeout_s=PATIENCE_S, what="the sweep")
+    until(lambda: containers(fragile, session) == [], timeout_s=PATIENCE_S, what="the sweep")
     with person.at(person.open_shell(*step)) as screen:
         screen.until_open()
         screen.type("exit\r")
@@ -57,7 +56,7 @@ def test_a_killed_worker_leaves_no_container_and_another_shell_can_be_had(
 
 
 def test_a_killed_web_process_ends_no_shell(fragile: Yard, step: tuple[str, int]):
-    person = Person(fragile)
+    person = Person(fragile, "ben")
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
@@ -72,11 +71,11 @@ def test_a_killed_web_process_ends_no_shell(fragile: Yard, step: tuple[str, int]
         again.until_end()
 
 
-def test_a_worker_that_is_told_to_stop_closes_its_shells_first(fragile: Yard, step: tuple[str, int], docker_host: str):
-    person = Person(fragile)
+def test_a_worker_that_is_told_to_stop_closes_its_shells_first(fragile: Yard, step: tuple[str, int]):
+    person = Person(fragile, "cleo")
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
         kill(fragile.processes("celery -A imageyard worker")[0], signal.SIGTERM)
         assert screen.until_end(timeout_s=PATIENCE_S).startswith("The worker shuts down.")
-    until(lambda: containers(docker_host, session) == [], what="the end of the container")
+    until(lambda: containers(fragile, session) == [], what="the end of the container")
