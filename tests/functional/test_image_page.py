@@ -100,9 +100,11 @@ def test_an_image_for_several_platforms_knows_its_lines_from_the_attestations(ya
     assert build["state"] == "succeeded", build["error"]
     found = image_of(yard, several, build["digest"])
     assert sorted(platform["platform"] for platform in found["platforms"]) == ["linux/amd64", "linux/arm64"]
+    steps = {step["index"]: step["name"] for step in build["steps"]}
     for platform in found["platforms"]:
         layers = [row for row in platform["history"] if row["digest"]]
         assert [(row["line"], row["made_by"], row["is_base"]) for row in layers] == [(3, "COPY Dockerfile /", False)]
+        assert steps[layers[0]["step"]].endswith("COPY Dockerfile /")  # the very same operation for both platforms
         assert platform["base_layers"] == 0
         assert platform["config"]["platform"] == platform["platform"]
 
