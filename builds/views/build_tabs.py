@@ -58,7 +58,7 @@ TABS = (
         "Log",
         "builds/_log_tab.html",
         log_context,
-        styles=("css/steps.css", "css/log.css"),
+        styles=("css/steps.css", "css/log.css", "css/log-tools.css"),
         scripts=("js/grow.js",),
     ),
     Tab(

@@ -31,7 +31,7 @@ export function addKeys(pane, tools) {
   });
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (dialog.open || event.target.closest?.(`${FIELDS}, dialog`)) return;
+    if (dialog.open || event.target.closest?.(`${FIELDS}, dialog[open]`)) return;
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();

@@ -6,18 +6,17 @@ import { LogFind } from "./log-find.js";
 import { LogFollow } from "./log-follow.js";
 import { addKeys } from "./log-keys.js";
 import { LogLines } from "./log-lines.js";
+import { CONTEXT_ROWS, LogPlaces } from "./log-places.js";
 import { LogRows } from "./log-rows.js";
 import { LogSpoken } from "./log-spoken.js";
 import { sayTime } from "./log-times.js";
 import { addTools } from "./log-tools.js";
 import { LogView } from "./log-view.js";
 
-const CONTEXT_ROWS = 4; // rows above a line that one goes to
-const NOTICE_MS = 8000;
-
-export class LogPane {
+export class LogPane extends LogPlaces {
   /** `root` is [data-log]; `steps()` → what the page knows of the steps; `onStep(index)`: this one is shown now. */
   constructor(root, steps, onStep) {
+    super();
     Object.assign(this, { root, steps, onStep });
     this.pane = root.querySelector("[data-log-pane]");
     this.rows = new LogRows();
@@ -27,7 +26,7 @@ export class LogPane {
     this.began = root.dataset.began ? Number(root.dataset.began) : undefined;
     this.untimed = new Set(); // steps whose log does not say when its lines were printed
     this.spoken = new LogSpoken(root.querySelector("[data-log-spoken]"));
-    this.#list();
+    this.list();
     root.querySelector("[data-log-static]")?.remove();
     root.classList.add("is-alive");
     this.resized();
@@ -97,7 +96,7 @@ export class LogPane {
 
   /** The steps list of the page is new. */
   refreshed() {
-    this.#list();
+    this.list();
     this.stepTold = undefined; // the list beside the log was drawn anew
     this.resized();
     if (this.following.isFinishing && !this.isLive) this.following.finish();
@@ -105,7 +104,7 @@ export class LogPane {
   }
 
   // Steps that have nothing to say (cached ones, BuildKit's own) stay in the list beside the log.
-  #list() {
+  list() {
     const listed = ({ index, state, lines, cached, internal }) =>
       lines > 0 || ["running", "failed"].includes(state) || this.extra.has(index) ||
       (state !== "pending" && !cached && !internal);
@@ -203,108 +202,7 @@ export class LogPane {
     element.dataset.step = place?.step.index ?? "";
   }
 
-  /** The step at the upper edge, or the next one that is open; null where none is. */
-  stepShown() {
-    if (!this.rows.count) return null;
-    const { step } = this.rows.at(Math.min(Math.floor(this.view.position), this.rows.count - 1));
-    const below = this.rows.steps.slice(this.rows.steps.indexOf(step));
-    return below.find(({ index }) => this.rows.isOpen(index))?.index ?? null;
-  }
-
-  /** {step, line} at the upper edge. */
-  placeAtTop() {
-    if (!this.rows.count || this.isFollowing) return { step: this.stepShown() ?? 0, line: 0 };
-    const { step, line } = this.rows.at(Math.min(Math.ceil(this.view.position), this.rows.count - 1));
-    return { step: step.index, line: line ?? 0 };
-  }
-
   // --- what the reader does ------------------------------------------------------------------------------------------
-
-  /** Open a step and go to its heading. */
-  show(index) {
-    this.extra.add(index);
-    this.#list();
-    if (!this.rows.step(index)) return;
-    this.#keep(index, true);
-    this.unfollow();
-    this.view.changed();
-    this.view.showRow(this.rows.rowOf(index));
-    this.root.scrollIntoView({ block: "nearest" });
-  }
-
-  /** Have a line in sight. */
-  goTo(step, line) {
-    if (!this.rows.step(step)) {
-      this.extra.add(step);
-      this.#list();
-    }
-    if (!this.rows.step(step)) return;
-    if (!this.rows.isOpen(step)) this.#keep(step, true);
-    this.unfollow();
-    this.view.changed();
-    const row = this.rows.rowOf(step, line);
-    if (!this.view.isInSight(row)) this.view.showRow(row, CONTEXT_ROWS);
-  }
-
-  toStart() {
-    this.unfollow();
-    this.view.showRow(0);
-  }
-
-  /** Go a row down (1) or up (-1), and put the focus on it. */
-  step(by) {
-    const { view, rows } = this;
-    if (!rows.count) return;
-    const active = document.activeElement?.closest?.(".log-rows > *");
-    const here = [...view.drawn].find(([, element]) => element === active)?.[0];
-    const row = here === undefined ? this.#rowToBegin() : Math.max(0, Math.min(rows.count - 1, here + by));
-    if (by < 0 || !this.isFollowing) this.unfollow();
-    view.reveal(row);
-    const element = view.drawn.get(row);
-    const target = element?.querySelector("button, .log-number");
-    if (target?.matches(".log-number")) {
-      target.setAttribute("aria-label", `Line ${target.textContent}: ${element.querySelector(".log-text").textContent}`);
-    }
-    target?.focus({ preventScroll: true });
-  }
-
-  // Where going from line to line begins: at what was found or marked, if it is in sight, else at the upper edge.
-  #rowToBegin() {
-    const { view, rows } = this;
-    const { here } = this.find.matches;
-    const places = [here, view.anchor && { step: view.anchor.step, line: view.anchor.from }].filter(Boolean);
-    const found = places.map(({ step, line }) => rows.rowOf(step, line)).find((row) => view.isInSight(row));
-    return found ?? Math.min(Math.ceil(view.position), rows.count - 1);
-  }
-
-  /** Mark the lines of an address (#s2-l14-l20), or none. */
-  mark(hash, { isTold = true } = {}) {
-    const anchor = hash ? parseAnchor(hash) : null;
-    if (isTold) history.replaceState(null, "", hash || location.pathname + location.search);
-    this.view.setAnchor(anchor);
-    const lines = anchor ? anchor.to - anchor.from + 1 : 0;
-    const row = this.root.querySelector("[data-log-marked]");
-    const from = anchor ? (anchor.from + 1).toLocaleString("en-US") : "";
-    const text = lines > 1 ? `Lines ${from}–${(anchor.to + 1).toLocaleString("en-US")} marked` : `Line ${from} marked`;
-    row.firstElementChild.textContent = anchor ? text : "";
-    if (row.hidden === !anchor) return;
-    row.hidden = !anchor;
-    this.resized();
-  }
-
-  /** Say something to the reader, for a while. */
-  notice(text) {
-    const element = this.root.querySelector("[data-log-notice]");
-    element.textContent = text;
-    clearTimeout(this.noticing);
-    this.noticing = setTimeout(() => (element.textContent = ""), NOTICE_MS);
-  }
-
-  #keep(index, isOpen) {
-    if (isOpen) this.following.keptOpen.add(index);
-    else this.following.keptOpen.delete(index);
-    this.rows.setOpen(index, isOpen);
-  }
 
   #listen() {
     this.pane.addEventListener("click", (event) => {
@@ -312,7 +210,7 @@ export class LogPane {
       if (!row) return;
       const step = Number(row.dataset.step);
       if (event.target.closest(".log-fold-button")) {
-        this.#keep(step, !this.rows.isOpen(step));
+        this.keep(step, !this.rows.isOpen(step));
         this.view.changed();
       } else if (event.target.closest(".log-number")) {
         event.preventDefault();
