@@ -127,7 +127,10 @@ class Shell {
   leave(event) {
     if (event.key !== "F6" || event.type !== "keydown") return true;
     event.preventDefault();
-    (document.querySelector("[data-shell-paste]") ?? document.querySelector(".shell-close button")).focus();
+    const screen = this.root.querySelector("[data-shell-screen]");
+    const stops = [...document.querySelectorAll("a[href], button, summary, [tabindex='0']")];
+    const behind = (one) => screen.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+    stops.find((one) => behind(one) && !screen.contains(one) && one.checkVisibility())?.focus();
     return false;
   }
 
