@@ -18,8 +18,15 @@ from bench.base import Bench, Figure, bench, say
 LARGE = (int(os.environ.get("BENCH_REPOSITORIES", "10000")), int(os.environ.get("BENCH_BUILDS", "1000000")))
 SMALL = (10, 100)
 ROUNDS = 15
+TABS = ("timeline", "dockerfile", "cache", "image", "inputs", "compare")
 CHECKOUT = Path(__file__).resolve().parent.parent
-PAGES = ["/", "/queue", "/r/large/r00005", "/r/large/r00005/builds", "/r/large/r00005/tags", "/r/large/r00005/builds/7"]
+R = "/r/large/r00005"
+PAGES = [
+    "/",
+    "/queue",
+    *(f"{R}{page}" for page in ("", "/builds", "/tags", "/tags/latest", "/rules", "/deliveries", "/compare/6...7")),
+    *(f"{R}/builds/7{tab}" for tab in ("", *(f"?tab={name}" for name in TABS))),
+]
 
 
 def run() -> dict[str, Figure]:
