@@ -17,7 +17,7 @@ up: ## set up and start everything in the foreground, until Ctrl-C
 	@scripts/setup
 	@exec $(PYTHON) -m imageyard.supervisor
 
-test: ## what CI checks, against real parts (T=unit, postgres, real or compose: that stage; T=path: that alone)
+test: ## what CI checks, against real parts (T=unit, sqlite, postgres, real or compose: that stage; T=path: that alone)
 	@scripts/setup test
 	@exec $(PYTHON) scripts/run_tests.py $(T)
 

@@ -19,8 +19,10 @@ REAL = "engine or redis or git_server or browser"
 TWO = ["-n", "2", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
 STAGES = {
-    # A person waits for it: no service, and few random inputs.
-    "unit": ["-m", f"not ({REAL} or slow or compose)", *TWO, "load", "--hypothesis-profile=few"],
+    # A person waits for it: no service, no database, and few random inputs.
+    "unit": ["-m", f"not ({REAL} or slow or compose or database)", *TWO, "load", "--hypothesis-profile=few"],
+    # What touches the database, on the one that needs no server.
+    "sqlite": ["-m", f"database and not ({REAL} or slow or compose)", *TWO, "load", "--hypothesis-profile=few"],
     # Everything that touches the database, threads that race for a row included.
     "postgres": ["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
@@ -31,6 +33,9 @@ STAGES = {
     # Alone on the machine: its containers are a third Imageyard.
     "compose": ["-m", "compose", "--durations=5"],
 }
+
+# Those that need no service.
+BARE = ("unit", "sqlite")
 
 
 def main(what: list[str]) -> int:
@@ -48,8 +53,8 @@ def main(what: list[str]) -> int:
     ):
         environ.pop(name, None)
     try:
-        if what == ["unit"]:
-            return pytest("unit", STAGES["unit"], environ)
+        if what and what[0] in BARE:
+            return pytest(what[0], STAGES[what[0]], environ)
         if what and what[0] not in STAGES:
             return pytest(" ".join(what), what, environ)
         environ.pop("DATABASE_URL", None)
@@ -66,10 +71,9 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
     failed = []
     if "lint" in names and subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
         failed.append("lint")
-    if "unit" in names and pytest("unit", STAGES["unit"], environ):
-        failed.append("unit")
+    failed += [name for name in BARE if name in names and pytest(name, STAGES[name], environ)]
     with real_parts() as parts:
-        for name in (name for name in names if name not in {"lint", "unit"}):
+        for name in (name for name in names if name not in {"lint", *BARE}):
             url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
             surroundings = {**environ, **parts, **url}
             if pytest(name, STAGES[name], surroundings) and once_more(name, surroundings):
