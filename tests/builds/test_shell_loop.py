@@ -15,7 +15,7 @@ from builds.engine.stopflag import StopFlag
 from builds.live.shell_line import WINDOW_BYTES, WorkerLine, _in, _out, _signs
 from builds.logs import transcripts
 from builds.models import DebugSession
-from builds.pipeline import shell
+from builds.pipeline import shell_loop
 from tests.builds.debugging import make_failed, make_image, make_session
 from tests.builds.live.conftest import site  # noqa: F401 — a fixture
 from tests.builds.logs.conftest import _killable_redis, own_redis  # noqa: F401 — fixtures
@@ -70,7 +70,7 @@ def running(session: DebugSession, redis, argv: list[str] = QUIET):
     line, stop = WorkerLine(session.pk), StopFlag()
     viewer = Viewer(session, redis)
     row = DebugSession.objects.select_related("debug_image__build__repository__registry", "user").get(pk=session.pk)
-    attended = shell._Attended(row, "w1", stop, line)
+    attended = shell_loop.ShellLoop(row, "w1", stop, line)
     docker, box = SimpleNamespace(environment={"PATH": "/usr/bin:/bin"}), SimpleNamespace(attach=argv)
 
     def run() -> None:
@@ -169,7 +169,7 @@ def test_nobody_types_for_too_long(session, client, settings):
 
 
 def test_its_page_is_gone_for_too_long(session, client, monkeypatch):
-    monkeypatch.setattr(shell, "UNSEEN_S", 0.5)
+    monkeypatch.setattr(shell_loop, "UNSEEN_S", 0.5)
     with running(session, client) as viewer:
         assert ended(viewer, acks=False) == "Its page was closed."
 
