@@ -63,6 +63,19 @@ def settings_of(before: Build, after: Build) -> tuple[ComparedSettings, ...]:
     return tuple(ComparedSettings(platform, compare_config(old, new)) for platform, old, new in both)
 
 
+def documents_compared(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> tuple[tuple[ComparedImage, ...], tuple[ComparedSettings, ...]]:
+    """Two images as `builds.core.image_document` has them, whoever made them, by platforms that both have."""
+    old, new = (_platforms(document, ()) for document in (before, after))
+    images = []
+    for platform, was, now in _both(old, new):
+        layers = compare_layers(was, now)
+        images.append(ComparedImage(platform, layers, size_sentence(layers)))
+    configs = _both(_settings(before["platforms"]), _settings(after["platforms"]))
+    return tuple(images), tuple(ComparedSettings(name, compare_config(was, now)) for name, was, now in configs)
+
+
 def _both(old: Mapping[str, T], new: Mapping[str, T]) -> Iterable[tuple[str, T, T]]:
     """What both have. Of one platform each it is the same one: the builder's own has no name in some records."""
     if len(old) == len(new) == 1:
@@ -80,14 +93,21 @@ def _documents(build: Build) -> list[dict[str, Any]]:
 
 
 def _configs(build: Build) -> dict[str, ComparedConfig]:
-    return {one["platform"]: as_compared(one["config"]) for one in _documents(build) if one.get("config")}
+    return _settings(_documents(build))
+
+
+def _settings(platforms: Iterable[Mapping[str, Any]]) -> dict[str, ComparedConfig]:
+    return {one["platform"]: as_compared(one["config"]) for one in platforms if one.get("config")}
 
 
 def _layers(build: Build, steps: Iterable[Step]) -> dict[str, list[ComparedLayer]]:
     """As the registry has them where the image was read, else as buildx told of them."""
     steps = list(steps)
-    read = {one["platform"]: _read_layers(one, steps) for one in _documents(build) if one.get("layers")}
-    return read or _told_layers(build, steps)
+    return _platforms({"platforms": _documents(build)}, steps) or _told_layers(build, steps)
+
+
+def _platforms(document: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, list[ComparedLayer]]:
+    return {one["platform"]: _read_layers(one, steps) for one in document["platforms"] if one.get("layers")}
 
 
 def _read_layers(platform: Mapping[str, Any], steps: Sequence[Step]) -> list[ComparedLayer]:

@@ -132,8 +132,8 @@ def test_it_says_what_to_do_when_nothing_was_built(owner):
 def test_it_separates_tags_that_move_from_build_tags(reader, repository):
     tag(repository)
     tag(repository, "build-1")
-    assert [row.name for row, _ in reader.get("/r/acme/web/tags").context["rows"]] == ["latest"]
-    assert [row.name for row, _ in reader.get("/r/acme/web/tags?kind=build").context["rows"]] == ["build-1"]
+    assert [row.tag.name for row in reader.get("/r/acme/web/tags").context["rows"]] == ["latest"]
+    assert [row.tag.name for row in reader.get("/r/acme/web/tags?kind=build").context["rows"]] == ["build-1"]
 
 
 def test_it_shows_where_a_tag_pointed_and_where_it_was_not_moved(reader, repository):
