@@ -28,6 +28,7 @@ def tick() -> None:
     from builds.actions.debug_shells import sweep_shells
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
+    from builds.actions.tag_orders import ring_for_orders
     from builds.actions.upkeep import ring_for_due, sweep_all
 
     now = database_now()
@@ -35,6 +36,7 @@ def tick() -> None:
     fire_due(now)
     ring_for_readings(now)
     ring_for_looks(now)
+    ring_for_orders(now)
     sweep_debug_images(now)
     sweep_shells(now)
     ring_for_due(now)
@@ -152,3 +154,11 @@ def look_at_images(speed: str) -> None:
     from builds.pipeline import image_looks
 
     image_looks.look_at_images("slow" if speed == "slow" else "quick")
+
+
+@shared_task(name="builds.move_tags")
+def move_tags() -> None:
+    """Put the tags that people want on another image."""
+    from builds.pipeline import tag_orders
+
+    tag_orders.move_tags()

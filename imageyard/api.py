@@ -35,6 +35,7 @@ from builds.api import (
     repositories,
     rules_exchange,
     rules_source,
+    tag_moves,
     testing,
     timeline,
     variables,
@@ -100,6 +101,7 @@ api.add_router("", dockerfile.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
+api.add_router("", tag_moves.router)
 api.add_router("", bases.router)
 api.add_router("", images.router)
 api.add_router("", backfill.router)

@@ -206,9 +206,14 @@ def record_tags(
     digest: str,
     media_type: str,
     size_bytes: int | None,
-    build_number: int,
+    build_number: int | None,
+    kind: str = TagMove.Kind.BUILD,
+    by: str = "",
 ) -> None:
-    """Write down where the tags point now, and the history. Inside the caller's transaction; again is harmless."""
+    """Write down where the tags point now, and the history. Inside the caller's transaction; again is harmless.
+
+    `kind` and `by` say who moved them: a build, or the person who rolled back or promoted.
+    """
     now = timezone.now()
     before = {tag.name: tag for tag in Tag.objects.filter(repository=repository, name__in=[put.name for put in puts])}
     for put in puts:
@@ -224,6 +229,8 @@ def record_tags(
             build_number=build_number,
             moved=put.moved,
             sentence=put.sentence[:300],
+            kind=kind,
+            by=by,
         )
         if put.moved:
             Tag.objects.update_or_create(

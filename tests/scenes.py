@@ -45,6 +45,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "repository-builds": (f"{HELLO}/builds", f"{BACKUP}/builds", f"{HELLO}/builds?state=superseded"),
     "repository-tags": (f"{HELLO}/tags", "/r/acme/new-idea/tags"),
     "repository-tag": (f"{HELLO}/tags/latest", "/r/library/node/tags/latest"),
+    "tag-move": (f"{HELLO}/tags/latest/move?build=1",),
     "repository-rules": (f"{HELLO}/rules", f"{BACKUP}/rules"),
     "rules-import": (f"{HELLO}/rules/import",),
     "rules-export": (f"{HELLO}/rules/export",),
@@ -56,6 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings-badges": (f"{HELLO}/settings/badges",),
     "settings-pull-requests": (f"{HELLO}/settings/pull-requests",),
     "settings-tests": (f"{HELLO}/settings/tests",),
+    "settings-fixed-tags": (f"{HELLO}/settings/fixed-tags",),
     "settings-variables": (f"{HELLO}/settings/variables",),
     "settings-triggers": (f"{BACKUP}/settings/triggers",),
     "settings-notifications": (f"{HELLO}/settings/notifications",),
@@ -67,6 +69,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "image": (IMAGE, f"{IMAGE}?platform=linux/arm64", f"{SITE}/images/sha256:{'0' * 64}"),
     "image-layer": tuple(f"{IMAGE}/layers/{sha256(body)}" for body in CONTENTS[1:]),
     "image-packages": (f"{IMAGE}/packages/{sha256(statement(SBOM))}",),
+    "build-tag": (f"{_BUILDS}/{SUCCEEDED}/tag",),
     "build-debug": (f"{_BUILDS}/{FAILED}/debug",),
     "build-shell": (f"{_BUILDS}/{FAILED}/shell",),
 }
@@ -93,7 +96,7 @@ NO_PAGES: dict[str, str] = {
     **dict.fromkeys(
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
     ),
-    **dict.fromkeys(("connection-state", "build-debug-fragment"), PART),
+    **dict.fromkeys(("connection-state", "build-debug-fragment", "tag-hand"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
     "builds-compare-choose": "leads to the comparison that was chosen",
 }

@@ -61,9 +61,10 @@ def decide_move(
 ) -> Move:
     """A floating tag never goes back: neither to an older commit nor to a lower version, whichever build ends last.
 
-    In order: a tag that is held or fixed stays where it is; a tag that nobody has is given; between two version tags the version decides; of the same commit the
-    later build has it; a build that was made earlier takes the tag only with a newer commit; one that was made later
-    is kept off only by an older commit that no forced push asked for. Roll back and promotion do not come here.
+    In order: a tag that is held or fixed stays where it is; a tag that nobody has is given; between two version tags
+    the version decides; of the same commit the later build has it; a build that was made earlier takes the tag only
+    with a newer commit; one that was made later is kept off only by an older commit that no forced push asked for.
+    Roll back and promotion do not come here.
     """
     name = f"`{tag}`" if tag else "The tag"
     is_own = holder is not None and candidate.build_number == holder.build_number

@@ -192,7 +192,11 @@ class Publisher:
             manifest = self._open().manifest(build.repository.path, reference)
             verdict = verdict_of(build, self._look())
             # `hooks/push` has put what it wanted; the build tag is there all the same.
-            puts = self._moves.decide(() if self._hooks.has("push") else verdict.tags)
+            puts = self._moves.decide(
+                () if self._hooks.has("push") else verdict.tags,
+                digest=manifest.digest,
+                points_at=partial(self._open().head, build.repository.path),
+            )
             _check_fence(job)
             _hold(lock)
             _put(job, self._open(), manifest, puts)

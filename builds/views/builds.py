@@ -76,6 +76,7 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "now_step": _now(steps, found.steps_total) if not found.is_final else None,
         "expected": _expected(found, steps) if is_newest else None,
         "tags": _tags(found),
+        "can_tag": may_write and found.state == State.SUCCEEDED and bool(found.digest),
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
     }
