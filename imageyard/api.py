@@ -36,6 +36,7 @@ from builds.api import (
     rules_exchange,
     rules_source,
     tag_moves,
+    tags,
     testing,
     timeline,
     variables,
@@ -102,6 +103,7 @@ api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
 api.add_router("", tag_moves.router)
+api.add_router("", tags.router)
 api.add_router("", bases.router)
 api.add_router("", images.router)
 api.add_router("", backfill.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.http import Http404, HttpRequest
@@ -14,6 +15,7 @@ from builds.core.build_compare import StepRow
 from builds.core.image_compare import LayerRow
 from builds.models import Build, CommitChanges
 from builds.views.comparing import Compared, changes_of, compared, two_builds
+from builds.views.comparing_images import ComparedImage, ComparedSettings
 
 router = Router(tags=["builds"])
 
@@ -140,29 +142,36 @@ def _out(found: Compared) -> dict[str, Any]:
         "files": _files(found.before, found.after, found.changes),
         "dockerfile_diff": found.builds.diff,
         "steps": [_step(row) for row in found.builds.steps],
-        "layers": [
-            {
-                "platform": image.platform,
-                "sentence": image.sentence,
-                "before_bytes": image.layers.before_bytes,
-                "after_bytes": image.layers.after_bytes,
-                "rows": [_layer(row) for row in image.layers.rows],
-            }
-            for image in found.images
-        ],
-        "config": [
-            {
-                "platform": config.platform,
-                "change": row.change,
-                "what": row.what,
-                "name": row.name,
-                "before": row.before,
-                "after": row.after,
-            }
-            for config in found.configs
-            for row in config.rows
-        ],
+        "layers": [layers_out(image) for image in found.images],
+        "config": config_out(found.configs),
     }
+
+
+def layers_out(image: ComparedImage) -> dict[str, Any]:
+    """As ComparedLayersOut has it."""
+    return {
+        "platform": image.platform,
+        "sentence": image.sentence,
+        "before_bytes": image.layers.before_bytes,
+        "after_bytes": image.layers.after_bytes,
+        "rows": [_layer(row) for row in image.layers.rows],
+    }
+
+
+def config_out(configs: Iterable[ComparedSettings]) -> list[dict[str, Any]]:
+    """As ConfigRowOut has each."""
+    return [
+        {
+            "platform": config.platform,
+            "change": row.change,
+            "what": row.what,
+            "name": row.name,
+            "before": row.before,
+            "after": row.after,
+        }
+        for config in configs
+        for row in config.rows
+    ]
 
 
 def _step(row: StepRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The API's repositories: making, listing, linking a source, rules and their tester, tags."""
+"""The API's repositories: making, listing, linking a source, rules and their tester."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from builds.api.schemas import (
     RulesTestOut,
     SourceIn,
     SourceOut,
-    TagOut,
 )
-from builds.api.shapes import repositories_out, rule_out, source_out, tag_out, verdict_out
+from builds.api.shapes import repositories_out, rule_out, source_out, verdict_out
 from builds.core.examples import Example
 from builds.core.plan import evaluate, find_collisions
 from builds.core.rules import Ref, RuleSpec
@@ -31,7 +30,7 @@ from builds.reading import rules_of
 from builds.views.lookup import find_repository, find_source, person
 from lib.paging import USUAL, page
 from registry.actions import create_repository
-from registry.models import Repository, Tag
+from registry.models import Repository
 
 router = Router(tags=["repositories"])
 R = "/repositories/{namespace}/{name}"
@@ -131,14 +130,6 @@ def test_rules(request: HttpRequest, namespace: str, name: str, body: RulesTestI
     ]
     clashes = find_collisions((Ref(ref.type, ref.name), verdicts) for ref, verdicts in judged)
     return {"results": results, "collisions": [clash.message for clash in clashes]}
-
-
-@router.get(f"{R}/tags", response=Page, summary="List the tags")
-def tags(request: HttpRequest, namespace: str, name: str, cursor: str = "", limit: int = USUAL) -> Any:
-    """Where each tag points now, by name."""
-    rows = Tag.objects.filter(repository=find_repository(request, namespace, name))
-    found = page(rows, key="name", cursor=cursor, limit=limit, show=tag_out)
-    return {**found, "items": [TagOut(**item) for item in found["items"]]}
 
 
 def _source(request: HttpRequest, namespace: str, name: str, *, role: Role) -> Source:
