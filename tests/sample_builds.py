@@ -14,6 +14,7 @@ from builds.models import Build, BuildRecord, BuildRule, DebugImage, DebugSessio
 from tests.compared_builds import DOCKERFILE, two_builds
 from tests.factories import make_build, make_repository, make_rule, make_source
 from tests.sample_image import add_image
+from tests.sample_tags import add_tags
 from tests.timed_steps import GRAPH, add_timed_steps
 from webhooks.models import Delivery
 
@@ -44,6 +45,7 @@ def add_builds(admin: User) -> None:
     running = _build(rule, "building", 25)
     add_timed_steps(running, until_s=25)
     make_build(rule, commit="5" * 40)
+    add_tags(rule.source.repository)
     Delivery.objects.create(
         id=DELIVERY, source=rule.source, forge="github", event="push", status="built", ref_type="branch", ref="main",
         sentence="1 rule: build #2 by `main`.",

@@ -43,8 +43,13 @@ PAGES: dict[str, tuple[str, ...]] = {
     "repository": (HELLO, SITE, "/r/acme/new-idea", "/r/library/node"),
     "repository-setup": (f"{HELLO}/setup?step=webhook", "/r/acme/new-idea/setup", f"{SITE}/setup?step=rules"),
     "repository-builds": (f"{HELLO}/builds", f"{BACKUP}/builds", f"{HELLO}/builds?state=superseded"),
-    "repository-tags": (f"{HELLO}/tags", "/r/acme/new-idea/tags"),
-    "repository-tag": (f"{HELLO}/tags/latest", "/r/library/node/tags/latest"),
+    "repository-tags": (f"{HELLO}/tags", "/r/acme/new-idea/tags", f"{SITE}/tags?by=image&kind=all"),
+    "repository-tag": (f"{HELLO}/tags/latest", "/r/library/node/tags/latest", f"{SITE}/tags/latest"),
+    "tags-compare": (
+        f"{SITE}/compare-tags/1.9/latest",
+        f"{SITE}/compare-tags/2/latest",
+        f"{SITE}/compare-tags/{documents()['digest']}/pushed-by-hand",
+    ),
     "tag-move": (f"{HELLO}/tags/latest/move?build=1",),
     "repository-rules": (f"{HELLO}/rules", f"{BACKUP}/rules"),
     "rules-import": (f"{HELLO}/rules/import",),
@@ -81,6 +86,7 @@ OTHERS = (
     Scene("account_signup", "/accounts/signup/", user=""),
     Scene("account_inactive", "/accounts/inactive/", user=""),
     Scene("repository", HELLO, user=""),
+    Scene("openapi-view", "/api/v1/docs"),
     Scene("home", "/", user="bob"),
     Scene("repository", "/r/acme/web", user="bob"),
     Scene("repository-rules", "/r/acme/web/rules", user="bob"),
@@ -98,7 +104,7 @@ NO_PAGES: dict[str, str] = {
     ),
     **dict.fromkeys(("connection-state", "build-debug-fragment", "tag-hand"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
-    "builds-compare-choose": "leads to the comparison that was chosen",
+    **dict.fromkeys(("builds-compare-choose", "tags-compare-choose"), "leads to the comparison that was chosen"),
 }
 
 
