@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -174,3 +175,42 @@ def test_another_publication_that_does_not_end_is_waited_for_at_the_end(job, pub
     with pytest.raises(BuildError, match="holds the right to move tags") as caught:
         publisher.publish()
     assert caught.value.kind is ErrorKind.PLATFORM
+
+
+def test_a_held_tag_stays_and_the_build_says_who_holds_it(job, publisher, fake, digest):
+    """The others of the build move all the same, and its success is one."""
+    since = datetime(2026, 11, 25, 10, 58, tzinfo=UTC)
+    told = {"digest": "sha256:" + "0" * 64, "held_by": "wendy", "held_since": since}
+    Tag.objects.create(repository=job.build.repository, name="latest", build_number=None, **told)
+    job.note(digest=digest)
+    publisher.publish()
+    build = Build.objects.get()
+    said = "`latest` was not moved: it is held at `sha256:000000000000` by wendy since 25 Nov 2026, 10:58 (UTC)."
+    assert {"tag": "latest", "moved": False, "sentence": said} in build.moves
+    assert (build.state, build.tags, tags_at(fake)) == (State.SUCCEEDED, ["build-1"], set())
+    tag = Tag.objects.get(name="latest")
+    assert (tag.held_by, tag.digest) == ("wendy", told["digest"])
+
+
+def test_a_fixed_tag_that_was_pushed_by_hand_is_not_taken(job, publisher, fake, digest):
+    Repository.objects.update(fixed_tags="/^la/")
+    by_hand = Pusher(fake.host, "acme/web").image(make_image("by hand"), "latest")
+    job.note(digest=digest)
+    publisher.publish()
+    said = "`latest` was not moved: tags that match `/^la/` never move in this repository."
+    assert {"tag": "latest", "moved": False, "sentence": said} in Build.objects.get().moves
+    assert (
+        Pusher(fake.host, "acme/web")
+        .http.head(f"http://{fake.host}/v2/acme/web/manifests/latest")
+        .headers["docker-content-digest"]
+        == by_hand
+    )
+
+
+def test_a_fixed_tag_is_put_once_also_by_the_attempt_after_a_crash(job, publisher, fake, digest):
+    """An earlier attempt put it and died: what is in the registry is this build's own."""
+    Repository.objects.update(fixed_tags="latest")
+    other = Pusher(fake.host, "acme/web").image(make_image("of the attempt before"), "latest")
+    job.note(digest=digest, publication={"digest": other, "tags": ["latest"]})
+    publisher.publish()
+    assert Build.objects.get().tags == ["build-1", "latest"]
