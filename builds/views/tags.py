@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from builds.models import Build
 from builds.views.lookup import find_repository
 from builds.views.sizes import size_trends
+from builds.views.tag_hand import hand_of
 from builds.views.tag_list import Together, Wanted, one_for_each_image, select_tags, together
 from builds.views.tag_platforms import PlatformSize, platforms_of
 from registry.core.manifest import is_digest
@@ -88,7 +89,8 @@ def tag(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespon
     repository = find_repository(request, namespace, name)
     found = Tag.objects.filter(repository=repository, name=tag).first()
     page = Paginator(TagMove.objects.filter(repository=repository, tag=tag), PAGE).get_page(request.GET.get("page"))
-    if found is None and not page.object_list:
+    hand = hand_of(request, repository, tag)
+    if found is None and not page.object_list and hand["order"] is None:
         raise Http404(f"{repository.path} has no tag {tag}, and never had one.")
     makers = builds_of(repository, (move.build_number for move in page.object_list))
     context = {
@@ -96,13 +98,15 @@ def tag(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespon
         "tab": "tags",
         "tag": found,
         "name": tag,
+        "hand": hand,
         "page": page,
         "others": _others(repository, found) if found else None,
         "platforms": platforms_of(repository, [found]).get(found.digest, ()) if found else (),
         "trend": size_trends(repository, [tag])[tag],
         "rows": [(move, makers.get(move.build_number or 0)) for move in page.object_list],
     }
-    return render(request, "builds/repository_tag.html", context)
+    is_part = request.GET.get("part") == "history"
+    return render(request, "builds/_tag_history.html" if is_part else "builds/repository_tag.html", context)
 
 
 def _others(repository: Repository, tag: Tag) -> Together | None:

@@ -46,6 +46,18 @@ def test_confirming_asks_and_the_tag_page_tells_how_far_it_is(writer, reader, tw
         assert told.replace(" .", ".") in words(reader.get(address)).replace(" .", ".")
 
 
+def test_a_new_tag_has_a_page_from_the_moment_it_is_asked_for(writer, two):
+    answer = writer.post(f"{R}/tags/stable/move", {"build": "1", "seen": ""}, follow=True)
+    assert "wendy asked to put stable on build #1. The next free worker puts it." in words(answer)
+    assert writer.get(f"{R}/tags/never").status_code == 404
+
+
+def test_the_history_follows_by_itself(writer, two):
+    part = words(writer.get(f"{R}/tags/latest?part=history"))
+    assert "Roll back to build #1" in part
+    assert "Where it pointed" not in part
+
+
 def test_what_came_of_it_stands_above_the_history(writer, two):
     order = {"repository": two[0].repository, "tag": "latest", "digest": two[0].digest, "kind": "rollback"}
     ended = {"ended_at": timezone.now(), "by": "wendy"}
