@@ -247,7 +247,8 @@ def _hold(order: TagOrder) -> None:
 def put_back(order: TagOrder, sentence: str, *, wait_s: float, counts: bool = True) -> None:
     """Another turn later. One that has had its turns, or waited an hour, has failed instead."""
     if (counts and order.turns >= MOST_TURNS) or order.asked_at < timezone.now() - PATIENCE:
-        fail_order(order, f"{sentence} {quoted(order.tag)} was not moved.")
+        says_so = sentence.endswith("moved.")  # as what `put_tags` tells does
+        fail_order(order, sentence if says_so else f"{sentence} {quoted(order.tag)} was not moved.")
         return
     later = {"state": TagOrder.State.ASKED, "not_before": database_now() + timedelta(seconds=wait_s)}
     turns = order.turns if counts else order.turns - 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from builds.actions import tag_orders as actions
@@ -284,3 +287,37 @@ def test_a_lock_that_was_lost_writes_nothing(repository, fake, two):
         Repository.objects.update(publish_lock="another")
         assert not actions.finish_order(taken, Tag.objects.get(name="latest"), lock, media_type="", size=None)
     assert (TagOrder.objects.get().state, at(repository, "latest")) == ("doing", 2)
+
+
+def test_an_hour_behind_a_build_is_enough(repository, fake, two):
+    make_build(state="publishing", commit="c" * 40, publication={"digest": "sha256:1", "tags": ["latest"]})
+    order = ask(repository, "latest", two[0])
+    TagOrder.objects.update(asked_at=timezone.now() - timedelta(hours=2))
+    said = "Build #3 is about to put `latest`; this comes right after it. `latest` was not moved."
+    assert (done(order).sentence, order.state) == (said, "failed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_people_who_ask_at_one_moment_one_is_served_and_the_others_hear_by_whom(repository, fake, two):
+    start, heard = threading.Barrier(4), []
+
+    def person(build: Build) -> None:
+        start.wait()
+        try:
+            heard.append(ask(repository, "latest", build).pk)
+        except Refused as refused:
+            heard.append(refused.sentence)
+        finally:
+            connection.close()
+
+    third = succeeded(repository, commit="c" * 40)
+    make_user("wendy")
+    people = [threading.Thread(target=person, args=(build,)) for build in (two[0], third, two[0], third)]
+    for thread in people:
+        thread.start()
+    for thread in people:
+        thread.join()
+    [order] = TagOrder.objects.all()
+    refused = [said for said in heard if said != order.pk]
+    assert len(refused) == 2, heard
+    assert all(said.startswith(f"wendy is moving `latest` to build #{order.build_number} at") for said in refused)
