@@ -86,7 +86,6 @@ OTHERS = (
     Scene("account_signup", "/accounts/signup/", user=""),
     Scene("account_inactive", "/accounts/inactive/", user=""),
     Scene("repository", HELLO, user=""),
-    Scene("openapi-view", "/api/v1/docs"),
     Scene("home", "/", user="bob"),
     Scene("repository", "/r/acme/web", user="bob"),
     Scene("repository-rules", "/r/acme/web/rules", user="bob"),

@@ -9,6 +9,7 @@ from tests.browser.page_site import opened
 
 pytestmark = pytest.mark.browser
 
+
 def test_it_leads_a_newcomer_from_an_empty_page_to_the_first_build(sample, page):
     page.goto("/")
     page.get_by_role("link", name="New repository").click()

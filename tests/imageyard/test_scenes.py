@@ -126,6 +126,12 @@ def test_it_sends_a_policy_that_runs_no_inline_script_with_every_page(answers):
         assert policy["default-src"] == ["'none'"], scene
 
 
+def test_it_frames_the_description_of_the_api_as_a_page(db, admin_client):
+    """What is inside is Swagger's, and no scene: it draws controls within controls. Nothing of it is inline."""
+    page = Markup(admin_client.get("/api/v1/docs").content.decode())
+    assert not [*inline_code(page), *faults(page)]
+
+
 def test_it_says_what_everything_is(pages):
     """Point 11: language, landmarks, headings in order, labels, names, no reference to nothing."""
     found = {scene: faults(page) for scene, page in pages.items()}
