@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.urls import reverse
 
 from accounts.access import member_of
@@ -15,10 +15,12 @@ from accounts.models import Role
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildRule, CatchUp, Pause, Worker
 from lib.humanize import format_size, plural
+from registry.models import Repository
 
 MOST = 6
 # Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
 LOOK_BACK = 300
+FEW = 200
 # What a notice names of where it belongs to; a source also has its refs, which may be many.
 _BUILD = ("repository__name", "repository__namespace__name")
 _NAMED = tuple(f"source__{column}" for column in _BUILD)
@@ -104,10 +106,22 @@ def _questions(user: Any) -> Iterator[Notice]:
 
 
 def _failing_rules(user: Any) -> Iterator[Notice]:
-    """Rules whose newest finished build failed."""
-    failed = Build.objects.visible_to(user).filter(state=State.FAILED, rule__isnull=False).order_by("-pk")
-    newer = Build.objects.filter(rule=OuterRef("rule"), state__in=FINAL, pk__gt=OuterRef("pk"))
-    rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer))
+    """Rules whose newest finished build failed.
+
+    Who sees few repositories is asked by their rules: among all failures theirs may be far down. Who sees many, by the
+    newest failures.
+    """
+    few = (
+        None if user.is_superuser else list(Repository.objects.visible_to(user).values_list("pk", flat=True)[: FEW + 1])
+    )
+    if few is not None and len(few) <= FEW:
+        newest = Build.objects.filter(rule=OuterRef("pk"), state__in=FINAL).order_by("-pk").values("pk")[:1]
+        rules = BuildRule.objects.filter(source__repository__in=few).annotate(newest=Subquery(newest))
+        rows = Build.objects.filter(pk__in=rules.values("newest"), state=State.FAILED)
+    else:
+        failed = Build.objects.visible_to(user).filter(state=State.FAILED, rule__isnull=False).order_by("-pk")
+        newer = Build.objects.filter(rule=OuterRef("rule"), state__in=FINAL, pk__gt=OuterRef("pk"))
+        rows = Build.objects.filter(pk__in=failed.values("pk")[:LOOK_BACK]).exclude(Exists(newer))
     columns = ("number", "ref_type", "ref", "error_message", "finished_at", *_BUILD)
     for build in rows.select_related("repository__namespace").only(*columns).order_by("-pk")[:MOST]:
         title = f"{build.repository.path}: {build.get_ref_type_display().lower()} {build.ref} fails"

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Role
 from builds.models import Build, Worker
 from tests.builds.pages import as_user, words
-from tests.factories import make_admin, make_build, make_repository, make_rule, make_source
+from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 from tests.sample import fill
 from webhooks.models import Delivery
 
@@ -145,3 +146,15 @@ def test_it_takes_the_same_number_of_queries_however_much_there_is():
             )
     assert queries(client, "/") == before
     assert before <= 31  # two of them ask PostgreSQL for its clock
+
+
+def test_it_finds_the_failing_rule_of_somebody_who_sees_few_repositories_below_any_number_of_others(monkeypatch):
+    """Where a member sees few repositories, the failures of others push theirs out of no list."""
+    monkeypatch.setattr("builds.views.attention.LOOK_BACK", 2)
+    repository = make_repository("little/one")
+    ended("failed", rule=make_rule(make_source(repository)), error_message="Step 2 ended with exit code 3.")
+    others = make_rule(make_source(make_repository("large/many")))
+    for number in range(3):
+        ended("failed", rule=others, ref=f"b{number}")
+    member = make_member(repository.namespace, "little", Role.READ)
+    assert "Step 2 ended with exit code 3." in words(as_user(member).get("/"))
