@@ -29,6 +29,10 @@ class Fragment {
     );
   }
 
+  get isUnderWay() {
+    return this.element.querySelector(".spin, [role=progressbar]") !== null;
+  }
+
   soon() {
     this.isStale = true;
     if (this.timer === null && !this.isOver) this.timer = setTimeout(() => this.read(), Math.max(SETTLE_MS, this.readAt + APART_MS - Date.now()));
@@ -98,7 +102,9 @@ function connect() {
   url.searchParams.set("topics", topics.join(","));
   socket = new WebSocket(url);
   socket.addEventListener("open", () => {
-    if (failures > 0) fragments.forEach((fragment) => fragment.soon()); // something may have been missed
+    // Something may have been missed: while the socket was away, or between the page and its first socket. What was
+    // under way on the page may be over by then.
+    for (const fragment of fragments) if (failures > 0 || fragment.isUnderWay) fragment.soon();
     failures = 0;
   });
   socket.addEventListener("message", (event) => heard(JSON.parse(event.data)));

@@ -56,6 +56,14 @@ def finish(path: str) -> dict[str, Any]:
     return {"number": build.number, "sentence": sentence}
 
 
+def run_again(path: str) -> dict[str, Any]:
+    """The newest build of a repository is as it was before its end. Nobody is told."""
+    namespace, name = path.split("/")
+    build = Build.objects.filter(repository__namespace__name=namespace, repository__name=name).latest("number")
+    Build.objects.filter(pk=build.pk).update(state="building", finished_at=None, error_kind="", error_message="")
+    return {}
+
+
 def queue_news() -> dict[str, Any]:
     """Something changed in the queue; what, is not said."""
     live.wake("queue", "workers")

@@ -73,6 +73,20 @@ def test_it_shows_a_build_that_ends_without_a_reload(sample, page):
     expect(page.locator("#home-table tr", has_text="acme/worker")).to_contain_text("failed")
 
 
+def test_it_shows_what_ended_between_the_page_and_its_socket(sample, page):
+    """A worker may be done before the page listens: what was under way is then looked at once more."""
+
+    def late(socket):
+        sample.scene("finish", path="acme/worker")
+        socket.connect_to_server()
+
+    sample.scene("run_again", path="acme/worker")
+    page.route_web_socket("**/ws/pages/**", late)
+    page.goto("/")
+    expect(page.locator("#home-table tr", has_text="acme/worker")).to_contain_text("failed", timeout=10_000)
+    expect(page.locator("#home-now .run-card", has_text="acme/worker")).to_have_count(0)
+
+
 def test_it_moves_no_row_while_the_pointer_is_on_the_table(sample, page):
     page.goto("/")
     row = page.locator("#home-table tr", has_text="tools/cron")
