@@ -24,7 +24,7 @@ from tests.sample_triggers import ask
 from tests.scenes import NO_PAGES, OTHERS, PAGES, Scene, scenes
 
 # Of any page. Home asks the most, for it looks everywhere.
-MOST_QUERIES = 30
+MOST_QUERIES = 32
 SAMPLES = {"int": 1, "str": "x", "uuid": uuid.UUID(int=1), "uuidstr": uuid.UUID(int=1)}
 
 

@@ -6,6 +6,8 @@ files of some size. Nothing of it is pretended to a page: times, bytes and cache
 
 from __future__ import annotations
 
+import uuid
+
 README = """# site
 
 The shop's front page, and the small service behind it.
@@ -111,17 +113,18 @@ PAGE = "<!doctype html><title>site</title><h1>{}</h1>\n"
 
 
 def first_files(base: str) -> dict[str, str | bytes]:
-    """The first commit, on the base image of that name."""
+    """The first commit, on the base image of that name. Builders remember: no tour finds the steps of another one."""
+    tour = f"# tour {uuid.uuid4().hex}\n"
     return {
         "README.md": README,
         "Dockerfile": DOCKERFILE.format(base=base),
         ".dockerignore": "README.md\ndocs\n",
         "package.list": PACKAGES,
-        "tools/install.sh": INSTALL,
-        "web/bundle.sh": BUNDLE,
+        "tools/install.sh": INSTALL + tour,
+        "web/bundle.sh": BUNDLE + tour,
         "web/index.html": PAGE.format("Hello"),
         "web/prices.html": PAGE.format("Prices"),
         "api/units": "session router store mail\n",
-        "api/compile.sh": COMPILE,
+        "api/compile.sh": COMPILE + tour,
         "api/check.sh": CHECK,
     }

@@ -165,7 +165,7 @@ def _proposal(story: Story) -> None:
 def _messages(site: Linked, told_to: str) -> None:
     """Settings that have something to show, and deliveries that made no build."""
     yard = site.yard
-    for kind, name, value in (("arg", "VERSION", "{sourceref}-{sha7}"), ("secret", "SIGNING_KEY", "0123456789abcdef")):
+    for kind, name, value in (("arg", "VERSION", "{sourceref}"), ("secret", "SIGNING_KEY", "0123456789abcdef")):
         yard.send("POST", f"/repositories/{SITE}/variables", {"kind": kind, "name": name, "value": value})
     body = {"kind": "webhook", "name": "chat", "target": told_to, "events": ["failed", "fixed"]}
     yard.send("POST", f"/repositories/{SITE}/notifications", body)
@@ -179,7 +179,7 @@ def _image(story: Story) -> None:
     build = next(row for row in story.site.builds() if row["number"] == story.before + 1)
     story.image = build["digest"]
     found = story.yard.sql("SELECT platforms FROM builds_buildrecord WHERE build_id = ?", build["id"])
-    story.layer = json.loads(found[0][0])[0]["layers"][-1]["digest"]
+    story.layer = max(json.loads(found[0][0])[0]["layers"], key=lambda row: row["size_bytes"])["digest"]
     story.delivery = story.yard.get(f"/repositories/{SITE}/deliveries")["items"][-1]["id"]
 
 
