@@ -285,3 +285,9 @@ def test_it_answers_json_that_a_browser_does_not_run(admin):
     answer = lines(admin, build, step=0)
     assert answer["Content-Type"] == "application/json"
     assert json.loads(answer.content)["lines"] == ["</script><script>alert(1)</script>"]
+
+
+def test_it_shows_the_inputs_of_a_build_whose_plan_says_nothing_of_arguments(admin):
+    """Of a plan that is older than they are."""
+    build = make_build(state="succeeded", attempt=1, plan={"rule": "branch `main`"})
+    assert b"This rule sets none." in admin.get(f"{build.get_absolute_url()}?tab=inputs").content
