@@ -19,7 +19,7 @@ SAMPLE = 20
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`usual_s` is the median duration of the rule's last `samples` successes, `left_s` what is left of a running build.
+    """`usual_s` is the median duration of the last `samples` successes, `left_s` what is left of a running build.
 
     `before` is the key of the newest of them. `percent` is how far the build is, for a bar.
     """
