@@ -17,11 +17,13 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from builds import live  # noqa: E402
-from builds.models import Build, Source  # noqa: E402
+from builds.actions.image_looks import topic_of  # noqa: E402
+from builds.models import Build, ImageLook, Source  # noqa: E402
 from tests.factories import make_admin  # noqa: E402
 from tests.sample import fill  # noqa: E402
 from tests.sample_builds import add_builds  # noqa: E402
 from tests.sample_forges import connect  # noqa: E402
+from tests.sample_tags import older_document  # noqa: E402
 from tests.sample_triggers import ask  # noqa: E402
 
 PASSWORD = "correct horse battery"
@@ -41,6 +43,14 @@ def people() -> dict[str, Any]:
 def every_page() -> dict[str, Any]:
     """What the pages of a build tell, which the sample set has none of."""
     add_builds(make_admin())
+    return {}
+
+
+def image_read(digest: str) -> dict[str, Any]:
+    """A worker has read the image that somebody asked for, and pages hear of it."""
+    look = ImageLook.objects.get(kind="image", digest=digest)
+    ImageLook.objects.filter(pk=look.pk).update(state="ready", facts=older_document(digest))
+    live.wake(topic_of(look))
     return {}
 
 
