@@ -77,8 +77,8 @@ class ComparedTags:
         if self.is_one:
             return (f"`{self.before.name}` and `{self.after.name}` are one image.",)
         if self.unread:
-            names = " and ".join(f"`{side.name}`" for side in self.unread)
-            return (f"What differs is told as soon as somebody has read what is in {names}.",)
+            waited = " and ".join(f"`{side.name}`" for side in self.unread)
+            return (f"What differs is told as soon as somebody has read what is in {waited}.",)
         told = [self._of_platform(image) for image in self.images if image.sentence]
         told += [
             f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} only in `{side.name}`."
