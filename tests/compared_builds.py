@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from django.utils import timezone
@@ -72,7 +73,7 @@ def add_build(rule: BuildRule, commit: str, *, cached: tuple[int, ...] = (), pac
             build=build, attempt=1, index=index, name=full, vertex=f"sha256:{build.pk}{index}", state="succeeded",
             internal=name.startswith("[internal]"), cached=hit, duration_s=0.0 if hit else seconds * pace,
             started_at=build.started_at, finished_at=now, operation=operation, paths=paths, inputs=inputs,
-            fingerprint=f"{operation} {full.partition('] ')[2]}", dockerfile_line=line,
+            fingerprint=sha256(f"{operation} {full.partition('] ')[2]}".encode()).hexdigest(), dockerfile_line=line,
             dockerfile_lines=[line] if line else [], layer_bytes=size_mb * MB or None,
         )  # fmt: skip
         if size_mb and operation:
