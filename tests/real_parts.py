@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = set(getattr(item, "fixturenames", ()))
         for mark in sorted({MARKS[name] for name in wanted if name in MARKS}):
             item.add_marker(mark)
-        if item.get_closest_marker("django_db") or wanted & {"db", "transactional_db"}:
+        if item.get_closest_marker("django_db") or wanted & {"db", "transactional_db", "django_db_setup"}:
             item.add_marker("database")
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("random_input")
