@@ -81,5 +81,5 @@ def test_it_asks_as_much_of_the_database_for_many_builds_as_for_few(admin, djang
     make_worker()
     for number in range(30):
         make_build(rule_in(f"acme/app{number}"))
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(19):
         admin.get("/queue")

@@ -112,9 +112,9 @@ async def test_who_loses_the_role_is_put_out_and_the_shell_ends(session, monkeyp
 
 
 async def test_what_has_ended_is_told_and_closed(session):
-    await DebugSession.objects.aupdate(closed_at=database_now(), end_reason="Its time was over.")
+    await DebugSession.objects.aupdate(closed_at=await database_sync_to_async(database_now)(), end_reason="Over.")
     socket = Socket(session, ORIGIN, await database_sync_to_async(cookie)(session.user))
-    assert json.loads((await socket.open())["text"]) == {"type": "end", "data": "Its time was over."}
+    assert json.loads((await socket.open())["text"]) == {"type": "end", "data": "Over."}
     assert (await socket.receive_output(5))["code"] == 1000
 
 
