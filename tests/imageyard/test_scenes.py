@@ -24,7 +24,7 @@ from tests.sample_triggers import ask
 from tests.scenes import NO_PAGES, OTHERS, PAGES, Scene, scenes
 
 # Of any page. Home asks the most, for it looks everywhere, and PostgreSQL for its clock besides.
-MOST_QUERIES = 34
+MOST_QUERIES = 36
 SAMPLES = {"int": 1, "str": "x", "uuid": uuid.UUID(int=1), "uuidstr": uuid.UUID(int=1)}
 
 
