@@ -9,11 +9,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,8 +24,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from bench.base import Figure, say
 from bench.open_million_lines import FLAGS
 from imageyard.supervisor.parts import Redis
-from imageyard.supervisor.ports import free_port
-from tests.browser.build_site import CHECKOUT, Site, log_in, start_web, wait_for
+from tests.browser.build_site import Site, log_in, serving
 from tests.real_parts import running
 
 LINES = 1_000_000
@@ -68,35 +65,10 @@ def run() -> dict[str, Figure]:
 @contextmanager
 def _site() -> Iterator[Site]:
     folder = Path(tempfile.mkdtemp(prefix="iy-log-", dir="/tmp"))
-    redis, port = Redis(folder), free_port()
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},
-        "IMAGEYARD_HOME": str(folder / "home"),
-        "IMAGEYARD_HTTP": f"127.0.0.1:{port}",
-        "REDIS_URL": redis.url,
-        "DJANGO_SETTINGS_MODULE": "imageyard.settings",
-    }
+    redis = Redis(folder)
     try:
-        with running(redis):
-            subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=CHECKOUT, env=environ, check=True)
-            scenes = subprocess.Popen(
-                [sys.executable, "-m", "tests.browser.build_scenes"],
-                cwd=CHECKOUT,
-                env=environ,
-                text=True,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            web = start_web(environ, folder / "web.log")
-            site = Site(f"http://127.0.0.1:{port}", environ, folder / "web.log", web, scenes)
-            try:
-                wait_for(site.url, site.web)
-                site.scene("people")
-                yield site
-            finally:
-                site.stop_web()
-                scenes.kill()
-                scenes.wait()
+        with running(redis), serving(folder, redis.url, "tests.browser.build_scenes") as site:
+            yield site
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, Namespace, Role
 from lib.fields import EncryptedTextField
-from registry.core.tag_key import LONGEST, tag_key
+from registry.core.tag_key import BUILD, LONGEST, VERSION, tag_key
 
 REPOSITORY_NAME = RegexValidator(
     r"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z",
@@ -123,6 +123,19 @@ class TagKeyField(models.BinaryField):  # type: ignore[type-arg]
         return key
 
 
+_IS_BUILD_TAG = Q(version_key__gte=BUILD, version_key__lt=VERSION)
+
+
+class TagQuerySet(models.QuerySet["Tag"]):
+    def of_builds(self) -> TagQuerySet:
+        """The builds' own tags, `build-<n>`, which never move."""
+        return self.filter(_IS_BUILD_TAG)
+
+    def floating(self) -> TagQuerySet:
+        """All others."""
+        return self.exclude(_IS_BUILD_TAG)
+
+
 class Tag(models.Model):
     """Where a tag points now, as we last put it or saw it. Build numbers are numbers: this room knows no builds."""
 
@@ -136,6 +149,8 @@ class Tag(models.Model):
     pushed_at = models.DateTimeField(default=timezone.now)
     held_by = models.CharField(max_length=150, blank=True, help_text="Who holds it: no build moves it meanwhile.")
     held_since = models.DateTimeField(null=True, blank=True)
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pushed_at", "name"]

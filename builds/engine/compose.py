@@ -18,6 +18,7 @@ from builds.core.composemounts import TreeCopy
 from builds.core.errors import BuildError, Stopped
 from builds.engine.dockerclient import Docker, compose_argv, last_words
 from builds.engine.process import Finished, StopFlag
+from lib.beside import beside
 
 LOOK_S = 2.0
 SETTLE_S = 5.0
@@ -82,9 +83,8 @@ class ComposeProject:
     @contextmanager
     def _watching(self, ended: StopFlag) -> Iterator[None]:
         """Raise the flag when the run is told to stop, and when `sut` has ended without Compose's saying so."""
-        over = threading.Event()
 
-        def watch() -> None:
+        def watch(over: threading.Event) -> None:
             looked = 0.0
             while not over.wait(0.1):
                 if reason := self._docker.stop.reason:
@@ -98,13 +98,8 @@ class ComposeProject:
                         ended.set("drain")
                         return
 
-        watcher = threading.Thread(target=watch, name=f"watch-{self.name}", daemon=True)
-        watcher.start()
-        try:
+        with beside(watch, name=f"watch-{self.name}"):
             yield
-        finally:
-            over.set()
-            watcher.join()
 
     def _has_ended(self) -> bool:
         with suppress(Stopped, BuildError):

@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 from django.db import close_old_connections, connection
 
 from builds.actions.workers import is_draining
 from builds.engine.stopflag import StopFlag
+from lib.beside import beside
 
 log = structlog.get_logger(__name__)
 LOOK_S = 5.0
@@ -21,14 +23,8 @@ LOST_AFTER_S = 40.0
 @contextmanager
 def held(hold: Callable[[], bool], worker: str, stop: StopFlag) -> Iterator[None]:
     """Call `hold` every few seconds from a thread; raise `stop` once it says no, or the worker drains."""
-    over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=[hold, worker, stop, over], name="hold")
-    watcher.start()
-    try:
+    with beside(partial(_watch, hold, worker, stop), name="hold"):
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _watch(hold: Callable[[], bool], worker: str, stop: StopFlag, over: threading.Event) -> None:

@@ -30,6 +30,7 @@ from builds.pipeline.hooks import Hooks
 from builds.pipeline.job import Job
 from builds.pipeline.tagmoves import TagMoves
 from builds.pipeline.tags import Looked, look_for_tags, verdict_of
+from lib.beside import beside
 from registry.actions import PublishLock, TagPut, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
@@ -218,22 +219,16 @@ def _keep_unpushed(job: Job) -> None:
 @contextmanager
 def _kept(lock: PublishLock) -> Iterator[None]:
     """Renew the lock from a thread as long as the block lasts, which may be longer than the lock does."""
-    over = threading.Event()
 
-    def renew() -> None:
+    def renew(over: threading.Event) -> None:
         try:
             while not over.wait(RENEW_S) and lock.renew():
                 pass
         finally:
             connection.close()
 
-    thread = threading.Thread(target=renew, name="publish-lock", daemon=True)
-    thread.start()
-    try:
+    with beside(renew, name="publish-lock"):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _hold(lock: PublishLock) -> None:

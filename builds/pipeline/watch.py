@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db import close_old_connections, connection
 from builds.actions.runs import Run, check_lease, renew_lease
 from builds.actions.workers import is_draining
 from builds.engine.stopflag import StopFlag
+from lib.beside import beside
 
 log = structlog.get_logger(__name__)
 LOOK_S = 1.0
@@ -24,14 +26,8 @@ ENDING_S = 300.0
 @contextmanager
 def watched(run: Run, worker: str, stop: StopFlag, *, timeout_s: float) -> Iterator[None]:
     """Watch `run` from a thread of its own as long as the block lasts."""
-    over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=[run, worker, stop, timeout_s, over], name=f"watch-{run.build_id}")
-    watcher.start()
-    try:
+    with beside(partial(_watch, run, worker, stop, timeout_s), name=f"watch-{run.build_id}"):
         yield
-    finally:
-        over.set()
-        watcher.join()
 
 
 def _watch(run: Run, worker: str, stop: StopFlag, timeout_s: float, over: threading.Event) -> None:

@@ -31,7 +31,7 @@ def access(context: RequestContext, repository: Repository) -> Access:
 def pull_command(repository: Repository) -> str:
     """`docker pull …` of the tag that most people want; "" before there is an image. One or two queries."""
     rows = Tag.objects.filter(repository=repository)
-    tag = rows.filter(name="latest").first() or rows.exclude(name__startswith="build-").first() or rows.first()
+    tag = rows.filter(name="latest").first() or rows.floating().first() or rows.first()
     return f"docker pull {repository.image}:{tag.name}" if tag else ""
 
 

@@ -60,7 +60,7 @@ def _words(repository: Repository, kind: str, branch: str, tag: str) -> tuple[st
     if kind == "size":
         row = Tag.objects.filter(repository=repository, name=tag or "latest").first()
         return size_words(row.size_bytes if row else None)
-    names = Tag.objects.filter(repository=repository).exclude(name__startswith="build-").values_list("name", flat=True)
+    names = Tag.objects.filter(repository=repository).floating().values_list("name", flat=True)
     versions = [(version, name) for name in names[:MOST_TAGS] if (version := parse_version(name)) and "." in name]
     stable = [pair for pair in versions if pair[0][1]]
     return (max(stable or versions)[1], "plain") if versions else ("none", "unknown")

@@ -48,9 +48,7 @@ def overview(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
 
 
 def _tags_and_builds(repository: Repository) -> dict[str, Any]:
-    tags = list(
-        Tag.objects.filter(repository=repository).exclude(name__startswith="build-").order_by("-pushed_at")[:TAGS_SHOWN]
-    )
+    tags = list(Tag.objects.filter(repository=repository).floating().order_by("-pushed_at")[:TAGS_SHOWN])
     numbers = [tag.build_number for tag in tags if tag.build_number]
     makers = {build.number: build for build in Build.objects.filter(repository=repository, number__in=numbers)}
     last = Build.objects.filter(repository=repository).select_related("superseded_by").order_by("-number").first()

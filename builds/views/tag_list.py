@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
-from registry.core.tag_key import BUILD, VERSION
-from registry.models import Repository, Tag
+from registry.core.tag_key import VERSION
+from registry.models import Repository, Tag, TagQuerySet
 
 KINDS = ("floating", "build", "all")
 _UNKNOWN_LAST = 2**63 - 1
@@ -92,8 +92,8 @@ class Together:
 def together(repository: Repository, digests: Sequence[str], kind: str) -> dict[str, Together]:
     """By digest, all tags that point to it, also those that a search left out. One query."""
     order = ["version_key", "name"]
-    rows = _of_kind(Tag.objects.filter(repository=repository, digest__in=digests), kind)
-    rows = rows.annotate(
+    tags = _of_kind(Tag.objects.filter(repository=repository, digest__in=digests), kind)
+    rows = tags.annotate(
         place=Window(RowNumber(), partition_by=F("digest"), order_by=order),
         total=Window(Count("pk"), partition_by=F("digest")),
     )
@@ -103,9 +103,10 @@ def together(repository: Repository, digests: Sequence[str], kind: str) -> dict[
     return {digest: Together(tuple(tags), tags[0].total) for digest, tags in found.items()}
 
 
-def _of_kind(rows: QuerySet[Tag], kind: str) -> QuerySet[Tag]:
-    is_build = Q(version_key__gte=BUILD, version_key__lt=VERSION)
-    return rows if kind == "all" else rows.filter(is_build if kind == "build" else ~is_build)
+def _of_kind(rows: TagQuerySet, kind: str) -> TagQuerySet:
+    if kind == "all":
+        return rows
+    return rows.of_builds() if kind == "build" else rows.floating()
 
 
 def _matches(text: str) -> Q:

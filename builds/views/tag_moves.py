@@ -45,7 +45,7 @@ def choose(request: HttpRequest, namespace: str, name: str, number: int) -> Http
             return redirect(reverse("tag-move", args=[namespace, name, tag]) + query)
     except Refused as refused:
         problem = refused.sentence
-    rows = Tag.objects.filter(repository=repository).exclude(name__startswith="build-")
+    rows = Tag.objects.filter(repository=repository).floating()
     context = {
         "repository": repository,
         "tab": "builds",

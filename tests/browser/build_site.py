@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,9 @@ def wait_for(url: str, web: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the web process does not answer")
 
 
-@pytest.fixture(scope="session")
-def site(redis_url: str, tmp_path_factory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("site")
+@contextmanager
+def serving(home: Path, redis_url: str, scenes_of: str) -> Iterator[Site]:
+    """A site whose home is below `home`; `scenes_of` is the module that writes what is shown on it."""
     port = free_port()
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},
@@ -95,7 +96,7 @@ def site(redis_url: str, tmp_path_factory) -> Iterator[Site]:
         "DJANGO_SETTINGS_MODULE": "imageyard.settings",
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=CHECKOUT, env=environ, check=True)
-    command = [sys.executable, "-m", "tests.browser.build_scenes"]
+    command = [sys.executable, "-m", scenes_of]
     scenes = subprocess.Popen(
         command, cwd=CHECKOUT, env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -108,6 +109,12 @@ def site(redis_url: str, tmp_path_factory) -> Iterator[Site]:
         site.stop_web()
         scenes.kill()
         scenes.wait()
+
+
+@pytest.fixture(scope="session")
+def site(redis_url: str, tmp_path_factory) -> Iterator[Site]:
+    with serving(tmp_path_factory.mktemp("site"), redis_url, "tests.browser.build_scenes") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from imageyard.supervisor.ports import free_port
-from tests.browser.build_site import CHECKOUT, Site, browser, log_in, start_web, wait_for
+from tests.browser.build_site import Site, browser, log_in, serving
 
 __all__ = ["browser", "page", "plain", "sample"]
 
 
 @pytest.fixture(scope="module")
 def sample(redis_url: str, tmp_path_factory) -> Iterator[Site]:
-    home = tmp_path_factory.mktemp("sample")
-    port = free_port()
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},
-        "IMAGEYARD_HOME": str(home / "home"),
-        "IMAGEYARD_HTTP": f"127.0.0.1:{port}",
-        "REDIS_URL": redis_url,
-        "DJANGO_SETTINGS_MODULE": "imageyard.settings",
-    }
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=CHECKOUT, env=environ, check=True)
-    command = [sys.executable, "-m", "tests.browser.page_scenes"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    scenes = subprocess.Popen(command, cwd=CHECKOUT, env=environ, **pipes)
-    site = Site(f"http://127.0.0.1:{port}", environ, home / "web.log", start_web(environ, home / "web.log"), scenes)
-    try:
-        wait_for(site.url, site.web)
-        site.scene("people")
-        yield site
-    finally:
-        site.stop_web()
-        scenes.kill()
-        scenes.wait()
+    with serving(tmp_path_factory.mktemp("sample"), redis_url, "tests.browser.page_scenes") as made:
+        yield made
 
 
 def opened(site: Site, browser: Browser, user: str = "admin", **options) -> tuple[Page, list[str]]:
