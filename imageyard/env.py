@@ -34,6 +34,7 @@ class Env:
     url: str
     registry: str
     registry_scheme: str
+    registry_auth: str
     slots: int
     admin_token: str
     trusted_hosts: frozenset[str]
@@ -102,6 +103,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
         registry_scheme=read.choice(
             "IMAGEYARD_REGISTRY_SCHEME", "http" if is_loopback(host_of(registry)) else "https", ("http", "https")
         ),
+        registry_auth=read.choice("IMAGEYARD_REGISTRY_AUTH", "none", ("none", "token")),
         slots=read.number("IMAGEYARD_SLOTS", len(os.sched_getaffinity(0)), low=1, high=256),
         admin_token=read.admin_token(),
         trusted_hosts=read.hosts("IMAGEYARD_TRUSTED_HOSTS"),

@@ -19,7 +19,8 @@ from redis.retry import Retry
 
 from builds.models import Worker
 from registry.actions import default_registry
-from registry.client import RegistryClient, RegistryError
+from registry.client import RegistryError
+from registry.opening import open_client
 
 log = logging.getLogger(__name__)
 OK = "ok"
@@ -95,7 +96,7 @@ def _redis() -> str:
 def _registry() -> str:
     registry = default_registry()
     try:
-        with RegistryClient(registry.host, registry.scheme, registry.username, registry.password) as client:
+        with open_client(registry) as client:
             client.ping()
     except RegistryError as error:
         return error.message

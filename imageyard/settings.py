@@ -22,6 +22,8 @@ PUBLIC_URL = ENV.url
 REDIS_URL = ENV.redis_url
 REGISTRY_HOST = ENV.registry
 REGISTRY_SCHEME = ENV.registry_scheme
+# "token": the registry is Imageyard's own; it asks web who may do what, and tells web what happened.
+REGISTRY_AUTH = ENV.registry_auth
 DOCKER_HOST = ENV.docker_host
 BUILDX_BUILDER = ENV.buildx_builder
 UNTRUSTED_BUILDER = ENV.untrusted_builder

@@ -23,7 +23,7 @@ class TagOrder(models.Model):
     build_number = models.PositiveIntegerField(null=True, blank=True, help_text="The build that made the image.")
     from_digest = models.CharField(max_length=140, blank=True, help_text="Where the tag pointed when it was asked.")
     from_build = models.PositiveIntegerField(null=True, blank=True)
-    kind = models.CharField(max_length=8, choices=TagMove.Kind.choices)
+    kind = models.CharField(max_length=12, choices=TagMove.Kind.choices)
     hold = models.BooleanField(null=True, help_text="Held afterwards, released, or as it was.")
     by = models.CharField(max_length=150)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ASKED)

@@ -17,6 +17,7 @@ from lib import addresses
 from registry.client import RegistryClient, RegistryError, RegistryErrorKind
 from registry.core.patience import ONCE
 from registry.models import Registry
+from registry.opening import open_client
 
 log = structlog.get_logger(__name__)
 # Where the API of Docker's own registry is; in image names it is called otherwise.
@@ -36,7 +37,7 @@ def check_due(now: datetime) -> None:
 
 def _client(host: str, registry: Registry | None) -> RegistryClient:
     if registry is not None:  # set up by an administrator, so its address is trusted as pushes trust it
-        return RegistryClient(registry.host, registry.scheme, registry.username, registry.password, patience=ONCE)
+        return open_client(registry, patience=ONCE)
     api = _DOCKER_HUB_API if host == DOCKER_HUB else host
     return RegistryClient(api, _scheme(host), patience=ONCE, allow=partial(_allow, settings.TRUSTED_HOSTS))
 

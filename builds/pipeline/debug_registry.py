@@ -16,6 +16,7 @@ from builds.engine.stopflag import StopFlag
 from lib.clock import database_now
 from registry.client import Deletion, RegistryClient, RegistryError
 from registry.models import Registry
+from registry.opening import open_client
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,7 @@ class Config:
 
 def open_registry(registry: Registry, stop: StopFlag) -> RegistryClient:
     """A client with the registry's account, that somebody who was told to stop does not wait for."""
-    return RegistryClient(
-        registry.host, registry.scheme, registry.username, registry.password, wait=partial(_wait, stop)
-    )
+    return open_client(registry, wait=partial(_wait, stop))
 
 
 def _wait(stop: StopFlag, seconds: float) -> None:

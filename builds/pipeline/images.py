@@ -28,6 +28,7 @@ from registry.core.manifest import ImageIndex, ImageManifest, ManifestError, par
 from registry.core.patience import ONCE
 from registry.core.reference import BadReferenceError, parse_reference
 from registry.models import Registry
+from registry.opening import open_client
 
 log = structlog.get_logger(__name__)
 READ_S = 10.0
@@ -39,7 +40,7 @@ _MOST_BASES = 5
 
 def client_of(registry: Registry) -> RegistryClient:
     """A client that asks once: whoever reads for a page asks again later."""
-    return RegistryClient(registry.host, registry.scheme, registry.username, registry.password, patience=ONCE)
+    return open_client(registry, patience=ONCE)
 
 
 def record_image(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from lib.beside import beside
 from registry.actions import PublishLock, TagPut, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
+from registry.opening import open_client
 
 log = structlog.get_logger(__name__)
 # Under the publish lock: better no size than a late end.
@@ -44,11 +45,9 @@ OPEN_WAIT_S = 2.0
 RENEW_S = 20.0
 
 
-def open_client(registry: Registry, job: Job) -> RegistryClient:
+def client_for(registry: Registry, job: Job) -> RegistryClient:
     """A client that logs in as the registry's account, and that a stopped run does not keep waiting."""
-    return RegistryClient(
-        registry.host, registry.scheme, registry.username, registry.password, wait=partial(_wait, job)
-    )
+    return open_client(registry, wait=partial(_wait, job))
 
 
 def _wait(job: Job, seconds: float) -> None:
@@ -153,7 +152,7 @@ class Publisher:
 
     def _open(self) -> RegistryClient:
         if self._client is None:
-            self._client = self._stack.enter_context(open_client(self._job.build.repository.registry, self._job))
+            self._client = self._stack.enter_context(client_for(self._job.build.repository.registry, self._job))
         return self._client
 
     def _put_and_write_down(self) -> None:

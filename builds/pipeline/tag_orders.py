@@ -24,6 +24,7 @@ from lib.queue import enqueue
 from lib.refusal import Refused
 from registry.actions import PublishLock, publish_lock
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
+from registry.opening import open_client
 
 log = structlog.get_logger(__name__)
 LOCK_WAIT_S = 20.0
@@ -47,7 +48,7 @@ def _carry_out(order: TagOrder) -> None:
     registry = order.repository.registry
     try:
         with (
-            RegistryClient(registry.host, registry.scheme, registry.username, registry.password) as client,
+            open_client(registry) as client,
             publish_lock(order.repository_id, wait_s=LOCK_WAIT_S) as lock,
         ):
             _put(order, client, lock)

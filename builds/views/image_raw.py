@@ -11,9 +11,10 @@ from builds.models import Source
 from builds.views.image_found import find_image, statements_of
 from lib.humanize import short_digest
 from lib.redact import Redactor
-from registry.client import RegistryClient, RegistryError
+from registry.client import RegistryError
 from registry.core.patience import ONCE
 from registry.models import Registry
+from registry.opening import open_client
 
 WAIT_S = 5.0
 """A person waits for it, and a thread of the web process with them."""
@@ -66,7 +67,7 @@ def parts_of(document: Document) -> dict[str, str]:
 
 
 def _read(registry: Registry, path: str, digest: str, *, is_manifest: bool) -> bytes:
-    with RegistryClient(registry.host, registry.scheme, registry.username, registry.password, patience=ONCE) as client:
+    with open_client(registry, patience=ONCE) as client:
         bounded = client.within(WAIT_S)
         if is_manifest:
             return bounded.manifest(path, digest).body
