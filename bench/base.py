@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imageyard.base_image import push_busybox
-from imageyard.supervisor.parts import Redis, Registry
+from imageyard.supervisor.parts import Redis
 from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.registry import Registry
 from tests.real_parts import TEST_HOME, running, shared_engine
 from tests.yard import Yard, running_yard
 

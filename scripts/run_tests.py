@@ -102,8 +102,9 @@ def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
 @contextmanager
 def real_parts() -> Iterator[dict[str, str]]:
     """Redis, PostgreSQL, registry and Docker Engine, by the names under which the fixtures look for them."""
-    from imageyard.supervisor.parts import Postgres, Redis, Registry
+    from imageyard.supervisor.parts import Postgres, Redis
     from imageyard.supervisor.ports import free_port
+    from imageyard.supervisor.registry import Registry
     from tests.real_parts import TEST_HOME, running, shared_engine
 
     home = Path(tempfile.mkdtemp(prefix="iy-parts-", dir="/tmp"))

@@ -20,8 +20,9 @@ import pytest
 
 from imageyard.base_image import push_busybox
 from imageyard.env import run_dir_of
-from imageyard.supervisor.parts import DockerEngine, Part, Postgres, Redis, Registry
+from imageyard.supervisor.parts import DockerEngine, Part, Postgres, Redis
 from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.registry import Registry
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TEST_HOME = Path(os.environ.get("IMAGEYARD_TEST_HOME", CHECKOUT / ".imageyard-test"))

@@ -1,12 +1,11 @@
-"""The servers of others that Imageyard can run for itself: Redis, registry, Docker Engine, and PostgreSQL for tests.
+"""The servers of others that Imageyard can run for itself: Redis, Docker Engine, and PostgreSQL for tests.
 
 Each has `start()` (returns at once), `wait_ready()` and `stop()`, keeps everything below one folder, and is used by
-`make up` and by the tests alike. Which of them are needed is decided in `plan.py`.
+`make up` and by the tests alike. The registry is in `registry.py`. Which of them are needed is decided in `plan.py`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -16,9 +15,9 @@ from typing import Protocol
 
 from imageyard.supervisor.child import Child, PartError, wait_until
 from imageyard.supervisor.engine import DockerEngine
-from imageyard.supervisor.ports import bind_problem, free_port, http_status, split_address
+from imageyard.supervisor.ports import free_port
 
-__all__ = ["DockerEngine", "Part", "PartError", "Postgres", "Redis", "Registry"]
+__all__ = ["DockerEngine", "Part", "PartError", "Postgres", "Redis"]
 
 
 class Part(Protocol):
@@ -69,67 +68,6 @@ class Redis:
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
             return False
-
-
-class Registry:
-    """A CNCF Distribution registry (2.8) over plain HTTP, with its data below the home and deletion allowed."""
-
-    waiting_for = "the registry to answer"
-
-    def __init__(self, home: Path, host: str) -> None:
-        self.host = host
-        self.address, self.port = split_address(host, 80)
-        self.folder = home / "registry"
-        self.config = home / "registry.json"
-        self.child = Child(
-            "The registry", ["docker-registry", "serve", str(self.config)], log=home / "log/registry.log"
-        )
-        # Tracing of newer versions looks for a collector unless it is told not to.
-        self.child.env["OTEL_TRACES_EXPORTER"] = "none"
-
-    def start(self) -> None:
-        need("docker-registry", "docker-registry")
-        make_private(self.folder)
-        problem = bind_problem(self.address, self.port)
-        if problem:
-            raise PartError(
-                f"The registry cannot listen on {self.host}: {problem}, and what is there is no registry. "
-                "Stop that program, or set IMAGEYARD_REGISTRY to a free port, for example "
-                f"IMAGEYARD_REGISTRY=127.0.0.1:{free_port()}."
-            )
-        # JSON is YAML, which is what the registry reads.
-        self.config.write_text(json.dumps(self._settings(), indent=1), encoding="utf-8")
-        self.child.start()
-
-    def wait_ready(self, timeout_s: float = 60) -> None:
-        wait_until(lambda: registry_answers(self.host), self.child, timeout_s=timeout_s, waiting_for=self.waiting_for)
-
-    def stop(self) -> None:
-        self.child.stop(grace_s=10)
-
-    def _settings(self) -> dict[str, object]:
-        bound = f"[{self.address}]" if ":" in self.address else self.address
-        return {
-            "version": "0.1",
-            "log": {"level": "warn", "accesslog": {"disabled": True}},
-            "storage": {
-                "filesystem": {"rootdirectory": str(self.folder)},
-                "delete": {"enabled": True},
-                "cache": {"blobdescriptor": "inmemory"},
-                "maintenance": {"uploadpurging": {"enabled": True, "age": "24h", "interval": "6h", "dryrun": False}},
-            },
-            "http": {"addr": f"{bound}:{self.port}"},
-        }
-
-
-def registry_answers(host: str) -> bool:
-    """Whether a registry speaks there, over plain HTTP; one that wants a login first is one too."""
-    address, port = split_address(host, 80)
-    answer = http_status(address, port, "/v2/")
-    if answer is None:
-        return False
-    status, _, headers = answer
-    return status in (200, 401) and "docker-distribution-api-version" in headers
 
 
 class Postgres:

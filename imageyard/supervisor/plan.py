@@ -11,8 +11,9 @@ from imageyard.env import Env
 from imageyard.env_values import is_loopback
 from imageyard.supervisor.child import PartError
 from imageyard.supervisor.engine import DockerEngine, find_engine, need_buildx
-from imageyard.supervisor.parts import Redis, Registry, make_private, registry_answers
+from imageyard.supervisor.parts import Redis, make_private
 from imageyard.supervisor.ports import bind_problem, free_port, split_address
+from imageyard.supervisor.registry import Registry, own_sections, registry_answers
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def make_plan(env: Env) -> Plan:
     if registry_answers(env.registry):
         sentences.append(f"Registry: {env.registry} answers already.")
     elif _is_ours_to_start(env.registry):
-        registry = Registry(env.home, env.registry)
+        registry = Registry(env.home, env.registry, own_sections(env))
     else:
         sentences.append(f"Registry: {env.registry}, on another machine.")
     found = find_engine(env.docker_host)

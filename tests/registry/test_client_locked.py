@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from imageyard.supervisor.parts import Registry
 from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.registry import Registry
 from registry.client import Deletion, Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from tests.images import Pusher, make_image
 from tests.real_parts import running
