@@ -7,17 +7,24 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.security import HttpBearer, SessionAuth
 
-from accounts.tokens import authenticate_token
+from accounts.tokens import api_refusal, find_token
+from lib.refusal import Refused
 
 
 class TokenAuth(HttpBearer):
-    """`Authorization: Bearer <token>`. The request then has the token's user, as a page's request has its own."""
+    """`Authorization: Bearer <token>`. The request then has the token's user, as a page's request has its own.
+
+    Raises Refused (forbidden) for a good token that is for the registry alone.
+    """
 
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        user = authenticate_token(token)
-        if user is not None:
-            request.user = user
-        return user
+        row = find_token(token)
+        if row is None:
+            return None
+        if sentence := api_refusal(row.scope):
+            raise Refused(sentence, code="forbidden")
+        request.user = row.user
+        return row.user
 
 
 # A session is also a caller (the API's own documentation page); ninja checks its CSRF token.

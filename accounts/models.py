@@ -86,11 +86,20 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A key to the API. Only its SHA-256 is kept; the token itself is shown once."""
+    """A key to the API and the registry, or to the registry alone. Only its SHA-256 is kept; it is shown once."""
+
+    class Scope(models.TextChoices):
+        FULL = "full", "API and registry"
+        PUSH = "push", "registry: pull and push"
+        PULL = "pull", "registry: pull"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
+    scope = models.CharField(max_length=8, choices=Scope.choices, default=Scope.FULL)
+    repositories = models.JSONField(
+        default=list, blank=True, help_text="Paths (`acme/web`) that it is limited to; empty: all that its user may."
+    )
     prefix = models.CharField(max_length=12, editable=False, help_text="Its first characters, to tell it apart.")
     sha256 = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -105,6 +114,10 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
+
+    def covers(self, path: str) -> bool:
+        """Whether it may be used for the repository `acme/web`; what its user may do there is another question."""
+        return not self.repositories or path in self.repositories
 
 
 class AuditEntry(models.Model):
