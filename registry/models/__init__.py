@@ -1,9 +1,11 @@
-"""Registries, the image repositories in them, and their tags with the history of where each pointed."""
+"""Registries, the image repositories in them, their tags with the history of where each pointed, and what is to go."""
 
 from __future__ import annotations
 
+from registry.models.deletion import TagDeletion
 from registry.models.registry import Registry
 from registry.models.repository import REPOSITORY_NAME, Repository, RepositoryQuerySet
+from registry.models.retention import RetentionPolicy, RetentionPolicyQuerySet, RetentionRun
 from registry.models.tag import DIGEST, Tag, TagKeyField, TagMove, TagQuerySet
 
 __all__ = [
@@ -12,7 +14,11 @@ __all__ = [
     "Registry",
     "Repository",
     "RepositoryQuerySet",
+    "RetentionPolicy",
+    "RetentionPolicyQuerySet",
+    "RetentionRun",
     "Tag",
+    "TagDeletion",
     "TagKeyField",
     "TagMove",
     "TagQuerySet",

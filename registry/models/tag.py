@@ -87,6 +87,10 @@ class TagMove(models.Model):
     sentence = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.BUILD)
     by = models.CharField(max_length=150, blank=True, help_text="The person who moved it; empty where a build did.")
+    # Where the image was promoted from, if that is another repository: `build_number` is then empty.
+    origin = models.ForeignKey(Repository, models.SET_NULL, null=True, blank=True, related_name="promotions")
+    origin_path = models.CharField(max_length=255, blank=True, help_text="Its name, which outlives it.")
+    origin_build = models.PositiveIntegerField(null=True, blank=True, help_text="The build there that made it.")
 
     class Meta:
         ordering = ["-at", "-pk"]
