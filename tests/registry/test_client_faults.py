@@ -218,6 +218,7 @@ def test_it_keeps_several_calls_within_one_time(fake: FakeRegistry, connect: Con
     assert connect(fake.host).within(0.0).put_manifest("acme/web", "1.0", IMAGE) == IMAGE.digest
 
 
+@pytest.mark.slow
 def test_it_does_not_wait_for_a_registry_that_is_silent(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = connect(f"127.0.0.1:{silent.getsockname()[1]}").within(0.5)

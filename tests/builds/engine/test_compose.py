@@ -59,6 +59,7 @@ class TestSpellingOut:
         found = spelled(nowhere, tree, keys, {"SOURCE_BRANCH": "main"})
         assert found["environment"] == {"A": "main", "B": "none", "C": "none"}
 
+    @pytest.mark.slow
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
     @given(
         st.text(

@@ -63,6 +63,7 @@ def test_g07_not_found_says_that_it_may_be_private(git_http, http, checkouts):
     assert "answered *not found* for nothing. The repository is private or renamed" in error.message
 
 
+@pytest.mark.slow
 def test_g07_a_server_that_never_answers_is_given_up(silent_port, checkouts, monkeypatch):
     monkeypatch.setattr(gitcommand, "_ANSWER_S", 0.6)
     remote = Remote(f"http://127.0.0.1:{silent_port}/web.git", trusted_hosts=frozenset({"127.0.0.1"}))
@@ -71,6 +72,7 @@ def test_g07_a_server_that_never_answers_is_given_up(silent_port, checkouts, mon
     assert error.retryable
 
 
+@pytest.mark.slow
 def test_the_whole_checkout_has_a_time_limit(silent_port, checkouts):
     remote = Remote(f"http://127.0.0.1:{silent_port}/web.git", trusted_hosts=frozenset({"127.0.0.1"}))
     error = failure(checkouts, remote, timeout_s=0.6)

@@ -42,6 +42,7 @@ def test_it_hands_over_both_streams_and_the_exit_code():
     assert (bytes(out), bytes(err), done) == (b"out", b"err", Finished(3, b"err"))
 
 
+@pytest.mark.slow
 def test_it_hands_over_large_output_whole_and_in_chunks_of_at_most_256_kib():
     sizes: list[int] = []
     sh("head -c 20000000 /dev/zero", on_stdout=lambda chunk: sizes.append(len(chunk)))
@@ -98,6 +99,7 @@ def test_b06_it_stops_at_once_and_not_at_the_next_output():
     assert time.monotonic() - begun < 1.5
 
 
+@pytest.mark.slow
 def test_b06_it_kills_what_does_not_listen_with_all_its_children():
     stop = StopFlag()
     threading.Timer(0.2, stop.set, ["cancelled"]).start()
@@ -117,6 +119,7 @@ def test_it_ends_a_command_that_shows_no_sign_of_life():
         sh("exec sleep 60", first_output_s=0.2)
 
 
+@pytest.mark.slow
 def test_b05_it_lets_a_command_be_silent_after_its_first_word():
     assert sh("echo; sleep 0.5", first_output_s=0.2, on_stdout=lambda _: None).returncode == 0
 

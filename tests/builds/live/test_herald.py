@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from builds.live.herald import Herald
 
 
@@ -49,6 +51,7 @@ def test_it_speaks_on_in_a_forked_process():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.slow
 def test_it_keeps_no_process_from_ending():
     script = (
         "import asyncio, django\ndjango.setup()\nfrom builds.live.herald import Herald\n"

@@ -58,6 +58,7 @@ def test_services_of_the_list_it_takes(url):
     assert apprise_problem(url) == ""
 
 
+@pytest.mark.slow
 def test_every_service_of_the_list_apprise_knows():
     code = "from apprise.plugins import N_MGR; print(*N_MGR.schemas())"
     known = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -96,6 +97,7 @@ def test_the_address_of_a_webhook_it_checks_before_it_is_kept(url, problem):
     assert problem in found if problem else not found
 
 
+@pytest.mark.slow
 def test_it_sends_by_a_process_of_its_own_and_calls_nobody(receiver):
     outcome = send(f"json://127.0.0.1:{receiver.port}/x", "127.0.0.1")
     assert (outcome.ok, outcome.sentence) == (True, "Delivered: JSON took it.")
@@ -104,12 +106,14 @@ def test_it_sends_by_a_process_of_its_own_and_calls_nobody(receiver):
     assert "@everyone" not in body["message"]
 
 
+@pytest.mark.slow
 def test_a_private_address_it_refuses_unless_trusted(receiver):
     outcome = send(f"json://127.0.0.1:{receiver.port}/x")
     assert (outcome.ok, outcome.may_pass, receiver.got) == (False, False, [])
     assert "IMAGEYARD_TRUSTED_HOSTS" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_a_redirect_to_a_private_address_it_does_not_follow(receiver):
     receiver.answers = [(302, {"Location": f"http://localhost:{receiver.port}/inside"}, b"")]
     outcome = send(f"json://127.0.0.1:{receiver.port}/x", "127.0.0.1")
@@ -118,6 +122,7 @@ def test_a_redirect_to_a_private_address_it_does_not_follow(receiver):
     assert "localhost has the address" in outcome.sentence
 
 
+@pytest.mark.slow
 def test_an_answer_that_repeats_the_token_it_masks(receiver):
     receiver.answers = [(429, {"Retry-After": "77"}, b"no channel for sometoken1")]
     outcome = send(f"json://127.0.0.1:{receiver.port}/sometoken1", "127.0.0.1")
@@ -125,6 +130,7 @@ def test_an_answer_that_repeats_the_token_it_masks(receiver):
     assert "sometoken1" not in outcome.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [(), ("127.0.0.1",)])
 def test_mail_it_guards_alike(trusted):
     """A mail server that hangs up at once: the connection is made where the host is trusted, and not otherwise."""
