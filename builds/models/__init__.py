@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from builds.models.bases import BaseImage, BaseUse, Rebuild
 from builds.models.build import Build, BuildEvent, BuildSequence, Step
+from builds.models.cache import CachePolicy, CachePrune
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.changes import CommitChanges
 from builds.models.debug import DebugImage, DebugSession
@@ -27,6 +28,8 @@ __all__ = [
     "BuildRecord",
     "BuildRule",
     "BuildSequence",
+    "CachePolicy",
+    "CachePrune",
     "CatchUp",
     "CatchUpLook",
     "CommitChanges",

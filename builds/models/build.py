@@ -116,6 +116,7 @@ class Build(models.Model):
     state = models.CharField(max_length=16, choices=STATES, default=State.QUEUED, db_index=True)
     attempt = models.PositiveSmallIntegerField(default=0, help_text="How many times a worker has claimed it.")
     platform_failures = models.PositiveSmallIntegerField(default=0)
+    space_failures = models.PositiveSmallIntegerField(default=0, help_text="How often it met a full disk.")
     worker = models.CharField(max_length=255, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(default=timezone.now, help_text="Waits until then: backoff after a fault.")

@@ -21,9 +21,9 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         return self.filter(seen_at__gt=(now or database_now()) - ALIVE, stopped_at=None)
 
     def taking_builds(self) -> WorkerQuerySet:
-        """Neither shutting down nor drained nor paused nor without a builder."""
+        """Neither shutting down nor drained nor paused nor without a builder nor without room on a disk."""
         pauses = Pause.objects.filter(Q(host=EVERY_HOST) | Q(host=OuterRef("host")))
-        return self.filter(~Exists(pauses), draining_since=None, drain_asked_at=None, builder_fault="")
+        return self.filter(~Exists(pauses), draining_since=None, drain_asked_at=None, builder_fault="", disk_fault="")
 
 
 class Worker(models.Model):
@@ -42,6 +42,13 @@ class Worker(models.Model):
     memory_total_bytes = models.BigIntegerField(null=True, blank=True)
     cpus = models.PositiveSmallIntegerField(null=True, blank=True)
     load = models.FloatField(null=True, blank=True, help_text="Mean of the last minute.")
+    # Each filesystem that builds fill (builds.core.disk.Disk), and the names of those that were low at the last look.
+    disks = models.JSONField(default=list, blank=True, editable=False)
+    low_disks = models.JSONField(default=list, blank=True, editable=False)
+    disk_fault = models.CharField(max_length=300, blank=True, help_text="Which disk has no room for another build.")
+    shared_disk_fault = models.CharField(max_length=300, blank=True, help_text="The same of a disk that all fill.")
+    # What its builder keeps of earlier builds (builds.core.build_cache.CacheReport).
+    cache = models.JSONField(default=dict, blank=True, editable=False)
     drain_asked_at = models.DateTimeField(null=True, blank=True, help_text="Ends what it has, then its process.")
     drain_asked_by = models.CharField(max_length=150, blank=True)
     draining_since = models.DateTimeField(null=True, blank=True)
@@ -62,4 +69,4 @@ class Worker(models.Model):
 
     def takes_builds(self, pauses: Pauses) -> bool:
         """As `taking_builds`, of a row that is here. Whether a slot is free is another question."""
-        return not self.is_leaving and not self.builder_fault and pauses.of(self.host) is None
+        return not (self.is_leaving or self.builder_fault or self.disk_fault) and pauses.of(self.host) is None

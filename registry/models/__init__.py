@@ -6,17 +6,22 @@ from registry.models.deletion import TagDeletion
 from registry.models.registry import Registry
 from registry.models.repository import REPOSITORY_NAME, Repository, RepositoryQuerySet
 from registry.models.retention import RetentionPolicy, RetentionPolicyQuerySet, RetentionRun
+from registry.models.storage import Quota, StoragePoint, StorageSurvey, StorageUse
 from registry.models.tag import DIGEST, Tag, TagKeyField, TagMove, TagQuerySet
 
 __all__ = [
     "DIGEST",
     "REPOSITORY_NAME",
+    "Quota",
     "Registry",
     "Repository",
     "RepositoryQuerySet",
     "RetentionPolicy",
     "RetentionPolicyQuerySet",
     "RetentionRun",
+    "StoragePoint",
+    "StorageSurvey",
+    "StorageUse",
     "Tag",
     "TagDeletion",
     "TagKeyField",
