@@ -22,6 +22,7 @@ _SPANS = (
 )
 COMMIT_LENGTH = 7
 DIGEST_LENGTH = 12
+_SHOWN = 100
 
 
 def format_duration(seconds: float | None) -> str:
@@ -100,3 +101,8 @@ def _is_hex(text: str) -> bool:
 def plural(count: int, one: str, many: str = "") -> str:
     """Say a count with its noun: `1 build`, `2 builds`, `1,000 builds`; `many` where an s is not enough."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def quoted(text: str) -> str:
+    """`text` between backticks as it stands in sentences, cut where nobody would read on."""
+    return f"`{text[: _SHOWN - 1]}…`" if len(text) > _SHOWN else f"`{text}`"

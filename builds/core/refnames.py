@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from lib.humanize import quoted as quoted  # noqa: PLC0414 — where rules look for it
+
 RefType = Literal["branch", "tag", "pull_request"]
 
 ONE: dict[RefType, str] = {"branch": "branch", "tag": "tag", "pull_request": "pull request"}
@@ -15,7 +17,6 @@ MAX_NAME = 255
 """Characters of a ref name that are stored; forges allow no more either."""
 
 _PREFIXES: dict[str, RefType] = {"refs/heads/": "branch", "refs/tags/": "tag"}
-_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,6 @@ class Ref:
 
     type: RefType
     name: str
-
-
-def quoted(text: str) -> str:
-    """`text` between backticks as it stands in sentences, cut where nobody would read on."""
-    return f"`{text[: _SHOWN - 1]}…`" if len(text) > _SHOWN else f"`{text}`"
 
 
 # What git-check-ref-format(1) forbids, in the order a person would look for it.
