@@ -48,6 +48,9 @@ class Tag(models.Model):
     pushed_at = models.DateTimeField(default=timezone.now)
     pulls = models.PositiveBigIntegerField(default=0, help_text="Pulls through this tag, a few seconds behind.")
     last_pulled_at = models.DateTimeField(null=True, blank=True)
+    facts_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its size is to be read; empty: nobody waits for it."
+    )
     held_by = models.CharField(max_length=150, blank=True, help_text="Who holds it: no build moves it meanwhile.")
     held_since = models.DateTimeField(null=True, blank=True)
 
@@ -60,6 +63,8 @@ class Tag(models.Model):
             models.Index(fields=["repository", "digest"]),
             models.Index(fields=["repository", "-version_key", "name"], name="tags_by_version"),
             models.Index(fields=["repository", "-pushed_at", "name"], name="tags_by_age"),
+            models.Index(fields=["repository", "-pulls", "name"], name="tags_by_pulls"),
+            models.Index(fields=["facts_due_at"], condition=~Q(facts_due_at=None), name="tags_without_facts"),
         ]
 
     def __str__(self) -> str:
