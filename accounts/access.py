@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Membership, Namespace, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the person who asks may do in a namespace."""
+
+    role: Role | None
+
+    @property
+    def is_member(self) -> bool:
+        return self.role is not None
+
+    @property
+    def can_write(self) -> bool:
+        """Start and stop builds, change rules."""
+        return self.role is not None and self.role >= Role.WRITE
+
+    @property
+    def can_admin(self) -> bool:
+        """Change the source, its secrets, the visibility; members and robots; delete."""
+        return self.role is not None and self.role >= Role.ADMIN
 
 
 def role_of(user: Any, namespace: Namespace) -> Role | None:

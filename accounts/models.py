@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -19,8 +20,50 @@ NAMESPACE_NAME = RegexValidator(
 )
 
 
+# Who acts where nobody does: the name stands in histories and in the registry's notifications.
+OWN_NAME = "imageyard"
+
+
 class User(AbstractUser):
-    """A person or a robot. Superusers administrate the whole Imageyard."""
+    """A person or a robot. Superusers administrate the whole Imageyard.
+
+    A robot is the account of a machine, `acme+deploy`. It belongs to a namespace, has a membership in it alone (read or
+    write), and comes in by its tokens only. One that was removed stays as a row, for the histories that name it.
+    """
+
+    robot_of = models.ForeignKey(
+        "Namespace", models.CASCADE, null=True, blank=True, editable=False, related_name="robots"
+    )
+    robot_note = models.CharField("what it is for", max_length=200, blank=True)
+    robot_removed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(robot_of=None) | Q(is_superuser=False, is_staff=False),
+                name="robots_administrate_nothing",
+                violation_error_message="A robot cannot be an administrator or log in to these pages.",
+            ),
+        ]
+
+    @property
+    def is_robot(self) -> bool:
+        return self.robot_of_id is not None
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """A robot has none, even if somebody gives it one: this is asked wherever a password opens something."""
+        return not self.is_robot and super().check_password(raw_password)
+
+    def clean(self) -> None:
+        """A person cannot take a name that reads as a robot's, or as Imageyard's own."""
+        super().clean()
+        names = User.objects.filter(pk=self.pk).values_list("username", flat=True)
+        if self.is_robot or self.username in names:
+            return
+        if "+" in self.username:
+            raise ValidationError({"username": "Names with “+” are those of robots. Choose one without it."})
+        if self.username.lower() == OWN_NAME:
+            raise ValidationError({"username": f"“{OWN_NAME}” stands in histories for what it does by itself."})
 
 
 class Role(models.IntegerChoices):
@@ -78,11 +121,21 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} is {self.get_role_display()} of {self.namespace}"
 
+    def clean(self) -> None:
+        """A robot is in its own namespace alone, and never more than a writer there."""
+        robot = User.objects.filter(pk=self.user_id).exclude(robot_of=None).first()
+        if robot is not None and (robot.robot_of_id != self.namespace_id or self.role > Role.WRITE):
+            raise ValidationError("A robot has the read or write role in its own namespace, and no other.")
+
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self, now: datetime) -> ApiTokenQuerySet:
         """Tokens that are neither revoked nor expired, of users who may still log in."""
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None, user__is_active=True)
+        return self.living(now).filter(user__is_active=True)
+
+    def living(self, now: datetime) -> ApiTokenQuerySet:
+        """Tokens that are neither revoked nor expired, whatever becomes of their users."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
 
 class ApiToken(models.Model):

@@ -9,9 +9,10 @@ from django import template
 from django.template import RequestContext
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.access import Access
 from builds.core.states import FINAL
 from builds.templatetags.builds_extras import tone_of
-from builds.views.lookup import Access, access_to
+from builds.views.lookup import access_to
 from lib.humanize import format_duration
 from registry.models import Repository, Tag
 

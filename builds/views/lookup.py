@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from accounts.access import role_of
+from accounts.access import Access, role_of
 from accounts.models import Role, User
 from builds.models import Source
 from registry.models import Repository
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What the person who asks may do in a namespace."""
-
-    role: Role | None
-
-    @property
-    def is_member(self) -> bool:
-        return self.role is not None
-
-    @property
-    def can_write(self) -> bool:
-        """Start and stop builds, change rules."""
-        return self.role is not None and self.role >= Role.WRITE
-
-    @property
-    def can_admin(self) -> bool:
-        """Change the source, its secrets, the visibility; delete."""
-        return self.role is not None and self.role >= Role.ADMIN
 
 
 def access_to(request: HttpRequest, repository: Repository) -> Access:

@@ -8,7 +8,8 @@ from django.db.models import ProtectedError
 
 from accounts import audit
 from accounts.access import has_role, role_of
-from accounts.models import NAMESPACE_NAME, Membership, Namespace, Role, User
+from accounts.actions import make_namespace
+from accounts.models import NAMESPACE_NAME, Namespace, Role, User
 from lib.refusal import Refused
 from registry.actions.registries import default_registry
 from registry.models import REPOSITORY_NAME, Repository
@@ -63,11 +64,7 @@ def _namespace_for(actor: User, name: str) -> Namespace:
                 f"There is no namespace {name}, or you are not a member. Ask an administrator to add you.",
                 code="not_found",
             )
-        kind = Namespace.Kind.USER if own else Namespace.Kind.ORGANIZATION
-        space, made = Namespace.objects.get_or_create(name=name, defaults={"kind": kind})
-        if made:
-            Membership.objects.create(namespace=space, user=actor, role=Role.OWNER)
-            audit.record(actor, "namespace.create", space)
+        space = make_namespace(actor, name)
     if not has_role(actor, space, Role.WRITE):
         raise Refused(f"You need the write role in {name} to make repositories there.", code="forbidden")
     return space

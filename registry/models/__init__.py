@@ -6,6 +6,7 @@ from registry.models.deletion import TagDeletion
 from registry.models.registry import Registry
 from registry.models.repository import REPOSITORY_NAME, Repository, RepositoryQuerySet
 from registry.models.retention import RetentionPolicy, RetentionPolicyQuerySet, RetentionRun
+from registry.models.signing_key import SigningKey
 from registry.models.storage import Quota, StoragePoint, StorageSurvey, StorageUse
 from registry.models.tag import DIGEST, Tag, TagKeyField, TagMove, TagQuerySet
 
@@ -19,6 +20,7 @@ __all__ = [
     "RetentionPolicy",
     "RetentionPolicyQuerySet",
     "RetentionRun",
+    "SigningKey",
     "StoragePoint",
     "StorageSurvey",
     "StorageUse",
