@@ -8,6 +8,7 @@ from builds.models.cache import CachePolicy, CachePrune
 from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.changes import CommitChanges
 from builds.models.debug import DebugImage, DebugSession
+from builds.models.destination_push import DestinationPush
 from builds.models.image import ImageLook
 from builds.models.log import LogArchive, LogFrame
 from builds.models.pause import Pause, Pauses
@@ -35,6 +36,7 @@ __all__ = [
     "CommitChanges",
     "DebugImage",
     "DebugSession",
+    "DestinationPush",
     "ImageLook",
     "LogArchive",
     "LogFrame",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from registry.models.credential import PullCredential
 from registry.models.deletion import TagDeletion
-from registry.models.registry import Registry
+from registry.models.destination import Destination
+from registry.models.registry import Checked, Registry
 from registry.models.repository import REPOSITORY_NAME, Repository, RepositoryQuerySet
 from registry.models.retention import RetentionPolicy, RetentionPolicyQuerySet, RetentionRun
 from registry.models.signing_key import SigningKey
@@ -13,6 +15,9 @@ from registry.models.tag import DIGEST, Tag, TagKeyField, TagMove, TagQuerySet
 __all__ = [
     "DIGEST",
     "REPOSITORY_NAME",
+    "Checked",
+    "Destination",
+    "PullCredential",
     "Quota",
     "Registry",
     "Repository",

@@ -54,6 +54,9 @@ class Repository(models.Model):
     badge_revision = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Raised: old addresses end.")
     visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PRIVATE)
     registry = models.ForeignKey(Registry, models.PROTECT, related_name="repositories")
+    remote_path = models.CharField(
+        max_length=255, blank=True, help_text="Where its images are in the registry; empty: by the same name."
+    )
     fixed_tags = models.TextField(blank=True, help_text="Tags that never move: one name or /pattern/ a line.")
     pulls = models.PositiveBigIntegerField(default=0, editable=False, help_text="By tag or digest, by people.")
     last_pulled_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -81,6 +84,11 @@ class Repository(models.Model):
         return f"{self.namespace.name}/{self.name}"
 
     @property
+    def registry_path(self) -> str:
+        """What the registry calls it: `acme/web`, or `example-org/web` where it goes by another name there."""
+        return self.remote_path or self.path
+
+    @property
     def image(self) -> str:
         """The image name without a tag, `127.0.0.1:5000/acme/web`; needs namespace and registry loaded."""
-        return f"{self.registry.host}/{self.path}"
+        return f"{self.registry.host}/{self.registry_path}"
