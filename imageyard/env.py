@@ -35,6 +35,9 @@ class Env:
     registry: str
     registry_scheme: str
     registry_auth: str
+    registry_storage: str
+    collect_window_s: int
+    collect_grace_s: int
     slots: int
     admin_token: str
     trusted_hosts: frozenset[str]
@@ -104,6 +107,9 @@ def read_env(environ: Mapping[str, str]) -> Env:
             "IMAGEYARD_REGISTRY_SCHEME", "http" if is_loopback(host_of(registry)) else "https", ("http", "https")
         ),
         registry_auth=read.choice("IMAGEYARD_REGISTRY_AUTH", "none", ("none", "token")),
+        registry_storage=read.path("IMAGEYARD_REGISTRY_STORAGE"),
+        collect_window_s=read.number("IMAGEYARD_COLLECT_WINDOW_S", 7200, low=60, high=30 * 86400),
+        collect_grace_s=read.number("IMAGEYARD_COLLECT_GRACE_S", 60, low=5, high=3600),
         slots=read.number("IMAGEYARD_SLOTS", len(os.sched_getaffinity(0)), low=1, high=256),
         admin_token=read.admin_token(),
         trusted_hosts=read.hosts("IMAGEYARD_TRUSTED_HOSTS"),

@@ -152,6 +152,13 @@ class Reader:
             _refuse(name, text, "the absolute path of a folder that exists is right")
         return str(Path(text).resolve()) if text else ""
 
+    def path(self, name: str) -> str:
+        """The absolute path of a folder that may not be there: not on this machine, or not yet."""
+        text = self.text(name)
+        if text and not Path(text).is_absolute():
+            _refuse(name, text, "the absolute path of a folder is right")
+        return text
+
     def database_url(self, default: str) -> str:
         text = self.secret("DATABASE_URL") or default
         right = "sqlite:////absolute/path.sqlite3 or postgresql://user:password@host:5432/name is right"

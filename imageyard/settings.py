@@ -24,6 +24,12 @@ REGISTRY_HOST = ENV.registry
 REGISTRY_SCHEME = ENV.registry_scheme
 # "token": the registry is Imageyard's own; it asks web who may do what, and tells web what happened.
 REGISTRY_AUTH = ENV.registry_auth
+# The folder that the registry keeps its images in, as this process sees it; empty where it is not ours to clean up.
+REGISTRY_STORAGE = ENV.registry_storage
+COLLECT_WINDOW_S = ENV.collect_window_s
+COLLECT_GRACE_S = ENV.collect_grace_s
+# Functions of the rooms above the registry that say what must stay: (registry_id, repository_id) -> digests.
+COLLECT_KEEPERS = ["builds.reading.needed_digests"]
 DOCKER_HOST = ENV.docker_host
 BUILDX_BUILDER = ENV.buildx_builder
 UNTRUSTED_BUILDER = ENV.untrusted_builder
