@@ -29,7 +29,7 @@ REGISTRY_STORAGE = ENV.registry_storage
 COLLECT_WINDOW_S = ENV.collect_window_s
 COLLECT_GRACE_S = ENV.collect_grace_s
 # Functions of the rooms above the registry that say what must stay: (registry_id, repository_id) -> digests.
-COLLECT_KEEPERS = ["builds.reading.needed_digests"]
+COLLECT_KEEPERS = ["builds.actions.needed_images.needed_digests"]
 DOCKER_HOST = ENV.docker_host
 BUILDX_BUILDER = ENV.buildx_builder
 UNTRUSTED_BUILDER = ENV.untrusted_builder

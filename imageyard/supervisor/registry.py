@@ -60,7 +60,8 @@ class Registry:
             "storage": {
                 "filesystem": {"rootdirectory": str(self.folder)},
                 "delete": {"enabled": True},
-                "cache": {"blobdescriptor": "inmemory"},
+                # No cache of descriptors: it would go on saying that a layer is there after it was cleaned up, and a
+                # push would then leave it out. One look at a local disk costs next to nothing.
                 "maintenance": {"uploadpurging": {"enabled": True, "age": "24h", "interval": "6h", "dryrun": False}},
             },
             "http": {"addr": f"{bound}:{self.port}"},
