@@ -23,6 +23,10 @@ _TOKEN_LIMITS = Limits(total_s=20.0, max_bytes=1024 * 1024)
 _ACCEPTED = 200
 
 
+# Makes a token for a scope, where we are the token server ourselves.
+Signer = Callable[[str], Token]
+
+
 @dataclass(frozen=True)
 class LogIn:
     """A value for `Authorization`, and what is known of the clock that issued it."""
@@ -37,8 +41,16 @@ class LogIns:
     """Log-ins of one account at one registry by scope. Threads may share it: the worst race fetches a token twice."""
 
     def __init__(
-        self, http: httpx.Client, scheme: str, username: str, password: str, allow: Callable[[str], None] | None
+        self,
+        http: httpx.Client,
+        scheme: str,
+        username: str,
+        password: str,
+        allow: Callable[[str], None] | None,
+        *,
+        sign: Signer | None = None,
     ) -> None:
+        self.sign = sign
         self._http = http
         self._scheme = scheme
         self._username = username
@@ -56,10 +68,12 @@ class LogIns:
         return tuple(sorted(kept | own, key=len, reverse=True))
 
     def kept(self, scope: str) -> LogIn | None:
-        """Give the log-in that was made for `scope` and is still good, or None."""
+        """Give the log-in that was made for `scope` and is still good, or None. Where we sign, one is made at once."""
         with self._lock:
             good_until, log_in = self._kept.get(scope, (0.0, None))
-        return log_in if time.monotonic() < good_until else None
+        if time.monotonic() < good_until:
+            return log_in
+        return self._keep(scope, *_signed(self.sign(scope))) if self.sign is not None else None
 
     def forget(self, scope: str) -> None:
         """Drop the log-in for `scope`: the registry no longer takes it."""
@@ -74,9 +88,12 @@ class LogIns:
         if challenge.scheme == "basic":
             if not self._username:
                 raise explain(asked, Refusal(401, {}, b""))
-            log_in, usable_s = LogIn(basic(self._username, self._password)), float("inf")
-        else:
-            log_in, usable_s = self._fetch(challenge, scope, asked)
+            return self._keep(scope, LogIn(basic(self._username, self._password)), float("inf"))
+        if self.sign is not None:
+            return self._keep(scope, *_signed(self.sign(scope)))
+        return self._keep(scope, *self._fetch(challenge, scope, asked))
+
+    def _keep(self, scope: str, log_in: LogIn, usable_s: float) -> LogIn:
         with self._lock:
             self._kept[scope] = (time.monotonic() + usable_s, log_in)
         return log_in
@@ -107,6 +124,10 @@ class LogIns:
         parts = urlsplit(challenge.realm)
         url = urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(query)))), fragment=""))
         return exchange(self._http, "GET", url, headers=headers, limits=_TOKEN_LIMITS, allow=self._allow)
+
+
+def _signed(token: Token) -> tuple[LogIn, float]:
+    return LogIn(f"Bearer {token.text}", token, "Imageyard", 0.0), token.usable_s
 
 
 def _wrong_realm(asked: Asked, clause: str) -> RegistryError:

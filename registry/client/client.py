@@ -17,6 +17,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from registry.client.auth import Signer
 from registry.client.facts import read_facts
 from registry.client.transport import Call, Transport
 from registry.core.clock import clock_skew
@@ -57,7 +58,7 @@ class RegistryClient:
 
     `host` is `host[:port]`, `scheme` `https` or `http`. `wait` sleeps between retries and may raise to stop them.
     `allow` is called with every URL before it is asked (token servers and redirects too); it raises `AddressRefused`
-    to forbid it.
+    to forbid it. `sign` makes the registry's tokens, where it is ours.
     Every method raises `RegistryError` and nothing else.
     """
 
@@ -71,9 +72,12 @@ class RegistryClient:
         patience: Patience = _PATIENCE,
         wait: Callable[[float], None] = time.sleep,
         allow: Callable[[str], None] | None = None,
+        sign: Signer | None = None,
     ) -> None:
         self.host = host
-        self._transport = Transport(host, scheme, username, password, patience=patience, wait=wait, allow=allow)
+        self._transport = Transport(
+            host, scheme, username, password, patience=patience, wait=wait, allow=allow, sign=sign
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +103,8 @@ class RegistryClient:
     def ping(self) -> Ping:
         """Ask once, for at most 3 s, whether a registry answers. One that wants a log-in does."""
         started = time.monotonic()
-        accepted = frozenset({HTTPStatus.OK.value, HTTPStatus.UNAUTHORIZED.value})
+        # Where the tokens are our own, one that is not believed is a fault.
+        accepted = frozenset({HTTPStatus.OK.value} | (set() if self._transport.signs else {HTTPStatus.UNAUTHORIZED}))
         answer = self._transport.send(Call("GET", "/v2/", "health check", accepted=accepted, patience=ONCE))
         return Ping(time.monotonic() - started, clock_skew(answer.headers, time.time()))
 

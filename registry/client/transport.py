@@ -17,7 +17,7 @@ from typing import Self
 from lib.addresses import AddressRefused
 from lib.http import Answer, Download, ExchangeError, Limits, download, exchange, make_client
 from lib.humanize import format_duration
-from registry.client.auth import LogIn, LogIns
+from registry.client.auth import LogIn, LogIns, Signer
 from registry.core.challenge import parse_challenge
 from registry.core.clock import clock_skew, retry_after
 from registry.core.errors import (
@@ -74,6 +74,7 @@ class Transport:
         patience: Patience,
         wait: Callable[[float], None],
         allow: Callable[[str], None] | None,
+        sign: Signer | None = None,
     ) -> None:
         self.host = host
         self._scheme = scheme
@@ -83,10 +84,15 @@ class Transport:
         self._allow = allow
         self._deadline = float("inf")
         self._http = make_client()
-        self._log_ins = LogIns(self._http, scheme, username, password, allow)
+        self._log_ins = LogIns(self._http, scheme, username, password, allow, sign=sign)
 
     def close(self) -> None:
         self._http.close()
+
+    @property
+    def signs(self) -> bool:
+        """Whether the registry is to believe tokens of our own."""
+        return self._log_ins.sign is not None
 
     def within(self, total_s: float, wait: Callable[[float], None] | None) -> Self:
         """Give the same transport for calls that must all be over in `total_s` from now; each still gets one second."""
