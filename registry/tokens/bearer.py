@@ -17,8 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from registry.core.grants import Access
-from registry.models import SigningKey
-from registry.tokens.rotation import signing_leaf
+from registry.tokens.rotation import Leaf, signing_leaf
 
 ISSUER = "imageyard"
 LIFETIME_S = 300
@@ -41,11 +40,11 @@ def sign_bearer(
     *,
     life_s: int = LIFETIME_S,
     now: datetime | None = None,
-    root: SigningKey | None = None,
+    leaf: Leaf | None = None,
 ) -> Bearer:
-    """A token for `subject` (a name as events tell it, "" for nobody) with this access. `root`: see `signing_leaf`."""
+    """A token for `subject` (a name as events tell it, "" for nobody) with this access, by `leaf` or the one that signs now."""
     now = now or timezone.now()
-    leaf = signing_leaf(root)
+    leaf = leaf or signing_leaf()
     claims = {
         "iss": ISSUER,
         "sub": subject,
