@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -52,10 +52,14 @@ class Download:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long one exchange may take in all (seconds) and how large its body may be (bytes, decoded)."""
+    """How long one exchange may take in all (seconds) and how large its body may be (bytes, decoded).
+
+    `read_s` takes the place of the client's own bound on one read, for a server that has much to do before it answers.
+    """
 
     total_s: float = 30.0
     max_bytes: int = 8 * 1024 * 1024
+    read_s: float | None = None
 
 
 def make_client(*, connect_s: float = 5.0, read_s: float = 20.0) -> httpx.Client:
@@ -86,14 +90,15 @@ def exchange(
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
-    content: bytes | None = None,
+    content: bytes | Iterable[bytes] | None = None,
     limits: Limits = Limits(),
     allow: Callable[[str], None] | None = None,
 ) -> Answer:
     """Send one request and read its whole answer within `limits`.
 
     `allow` is called with every URL before it is asked, redirects included, and raises to forbid it. GET and HEAD
-    follow up to four redirects; any other method gets the redirect itself as its answer. Raises `ExchangeError`.
+    follow up to four redirects; any other method gets the redirect itself as its answer. Raises `ExchangeError`, and
+    whatever a `content` that comes in pieces raises.
     """
     deadline = time.monotonic() + limits.total_s
     sent = dict(headers or {})
@@ -103,7 +108,7 @@ def exchange(
         left_s = max(deadline - time.monotonic(), 0.1)
         try:
             request = client.build_request(
-                method, url, headers=sent, content=content, timeout=_at_most(client.timeout, left_s)
+                method, url, headers=sent, content=content, timeout=_at_most(_patient(client, limits), left_s)
             )
         except httpx.InvalidURL as error:
             raise ExchangeError("its address is not a URL", retryable=False) from error
@@ -172,6 +177,12 @@ def _without_log_in(headers: dict[str, str], url: str, target: str) -> dict[str,
     return {name: value for name, value in headers.items() if name.lower() != "authorization"}
 
 
+def _patient(client: httpx.Client, limits: Limits) -> httpx.Timeout:
+    if limits.read_s is None:
+        return client.timeout
+    return httpx.Timeout(**{**client.timeout.as_dict(), "read": limits.read_s})
+
+
 def _at_most(timeout: httpx.Timeout, total_s: float) -> httpx.Timeout:
     parts = {name: min(value or total_s, total_s) for name, value in timeout.as_dict().items()}
     return httpx.Timeout(**parts)
@@ -217,6 +228,12 @@ def _read(response: httpx.Response, deadline: float, limits: Limits) -> bytes:
 
 # Texts of the operating system and of OpenSSL → our clause, and whether trying again can help. First hit wins.
 _REASONS = (
+    ("self-signed certificate in", "its certificate comes from an authority that is not trusted here", False),
+    ("self-signed", "its certificate is self-signed, so nobody vouches for it", False),
+    ("certificate has expired", "its certificate has expired", False),
+    ("not yet valid", "its certificate is not valid yet", False),
+    ("hostname mismatch", "its certificate is for another name", False),
+    ("ip address mismatch", "its certificate is for another name", False),
     ("certificate", "its certificate is not trusted here", False),
     ("wrong version number", "it does not speak TLS there", False),
     ("ssl", "the TLS handshake failed", False),

@@ -2,11 +2,15 @@
 
 The first part of a repository's name says how (`flaky/app`); what each does is in `FAULTS` and `LISTS`. Any other name
 behaves. It takes pushes of Docker and BuildKit too. A well-behaved registry is the real one (`registry_host`).
+
+A step of a copy fails by `State.steps`, a blob comes wrong by `State.spoils`; with `is_strict` blobs belong to
+repositories, and a manifest is taken when its parts are there.
 """
 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import re
 import sys
@@ -26,6 +30,7 @@ from tests.images import sha256
 MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)\Z")
 BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[a-f0-9]{64})\Z")
 UPLOAD = re.compile(r"/v2/(.+)/blobs/uploads/([^/]*)\Z")
+REFERRERS = re.compile(r"/v2/(.+)/referrers/([^/]+)\Z")
 TAGS = re.compile(r"/v2/(.+)/tags/list\Z")
 HTML = (
     "<html><head><title>502 Bad Gateway</title><style>b{}</style></head><body><h1>Oops</h1><script>x()</script></body>"
@@ -77,6 +82,7 @@ class State:
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)  # (repository, tag or digest)
     blobs: dict[str, bytes] = field(default_factory=dict)
     uploads: dict[str, bytearray] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     asked: list[tuple[str, str]] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
     refuse_tags: set[str] = field(default_factory=set)  # puts of these tags answer 403
@@ -94,6 +100,15 @@ class State:
     token_faults: list[int] = field(default_factory=list)
     realm: str = ""
     pages: dict[str, list[tuple[list[str] | None, str]]] = field(default_factory=dict)  # repository → (tags, Link)
+    steps: dict[str, list[int]] = field(default_factory=dict)  # `Handler.step` → statuses of the next ones, 0: it works
+    spoils: dict[str, list[str]] = field(default_factory=dict)  # digest → how the next GETs of the blob go wrong
+    is_strict: bool = False
+    owned: set[tuple[str, str]] = field(default_factory=set)  # (repository, digest of a blob)
+    mounts: bool = True
+    names_both: bool = True  # the challenge to a mount names both repositories, as Distribution's does
+    lists_referrers: bool = False
+    location: str = ""  # stands before the path of an upload
+    on_step: Callable[[str], None] | None = None
 
     def count(self, method: str, part: str = "") -> int:
         return sum(asked == method and part in path for asked, path in self.asked)
@@ -138,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         self.state.asked.append((self.command, self.path))
         if self.parts.path == "/token":
             return self.give_token()
-        if not self.logged_in() or self.fails():
+        if not self.logged_in() or self.fails() or self.fails_step():
             return None
         if self.parts.path == "/v2/":
             return self.answer(200, b"{}")
@@ -146,6 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             (TAGS, self.list_tags),
             (MANIFEST, self.manifest),
             (UPLOAD, self.upload),
+            (REFERRERS, self.referrers),
             (BLOB, self.blob),
         ):
             if match := pattern.match(self.parts.path):
@@ -163,6 +179,31 @@ class Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
         return bytes(body)
+
+    def step(self) -> str:
+        """What a request is in a copy: "manifest get", "blob head", "mount", "upload start", "upload send"."""
+        path, method = self.parts.path, self.command.lower()
+        if UPLOAD.match(path):
+            return {"post": "mount" if "mount=" in self.parts.query else "upload start"}.get(method, "upload send")
+        for pattern, name in ((TAGS, "tags"), (MANIFEST, "manifest"), (REFERRERS, "referrers"), (BLOB, "blob")):
+            if pattern.match(path):
+                return f"{name} {method}"
+        return ""
+
+    def fails_step(self) -> bool:
+        step = self.step()
+        if self.state.on_step:
+            self.state.on_step(step)
+        status = self.state.steps[step].pop(0) if self.state.steps.get(step) else 0
+        if not status:
+            return False
+        code = {401: "UNAUTHORIZED", 403: "DENIED", 404: "NAME_UNKNOWN", 429: "TOOMANYREQUESTS"}.get(status, "")
+        headers = {"Retry_After": "3"} if status == 429 else {}
+        if code:
+            self.refuse(status, code, f"no {step} today", **headers)
+        else:
+            self.answer(status)
+        return True
 
     def fails(self) -> bool:
         mode = self.parts.path.removeprefix("/v2/").split("/")[0]
@@ -207,14 +248,15 @@ class Handler(BaseHTTPRequestHandler):
         action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(self.command, "push")
         token = self.headers.get("authorization", "").removeprefix("Bearer ")
         good_until, scopes = state.tokens.get(token, (0.0, ""))
-        allowed = not repository or any(
-            scope.startswith(f"repository:{repository}:") and action in scope.rpartition(":")[2].split(",")
-            for scope in scopes.split(" ")
+        other = parse_qs(self.parts.query).get("from", [""])[0]
+        allowed = not repository or (
+            _allows(scopes, repository, action) and (not other or _allows(scopes, other, "pull"))
         )
         if time.time() < good_until and allowed:
             return True
         wanted = {"push": "pull,push"}.get(action, action)
-        scope = f',scope="repository:{repository}:{wanted}"' if repository else ""
+        both = f" repository:{other}:pull" if other and state.names_both else ""
+        scope = f',scope="repository:{repository}:{wanted}{both}"' if repository else ""
         late = ',error="invalid_token"' if time.time() >= good_until else ',error="insufficient_scope"'
         realm = state.realm or f"http://{self.headers['host']}/token"
         challenge = f'Bearer realm="{realm}",service="fake"{scope}{late if token else ""}'
@@ -261,6 +303,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(fault)
             if reference in state.refuse_tags:
                 return self.refuse(403, "DENIED", "requested access to the resource is denied")
+            if state.is_strict and not self.is_whole(repository):
+                return self.refuse(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
             return self.answer(201, Docker_Content_Digest=self.store(repository, reference))
         found = state.manifests.get((repository, reference))
         if found is None:
@@ -282,25 +326,86 @@ class Handler(BaseHTTPRequestHandler):
             self.state.on_put(reference)
         return digest
 
+    def is_whole(self, repository: str) -> bool:
+        """Whether everything that a manifest points to is in the repository, layers that stay elsewhere left out."""
+        document = json.loads(self.body)
+        wanted = [document.get("config"), *document.get("layers", ())]
+        blobs = {one["digest"] for one in wanted if one and not one.get("urls")}
+        known = {digest for owner, digest in self.state.owned if owner == repository}
+        known |= {reference for owner, reference in self.state.manifests if owner == repository}
+        return blobs | {one["digest"] for one in document.get("manifests", ())} <= known
+
+    def referrers(self, repository: str, digest: str) -> None:
+        if not self.state.lists_referrers:
+            return self.answer(404, b"404 page not found")
+        entries = []
+        for (owner, reference), (media_type, body) in self.state.manifests.items():
+            subject = json.loads(body).get("subject") if owner == repository and ":" in reference else None
+            if subject and subject["digest"] == digest:
+                entries.append({"mediaType": media_type, "digest": reference, "size": len(body)})
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
+        return self.answer(200, json.dumps(index).encode(), Content_Type=index["mediaType"])
+
     def upload(self, repository: str, upload: str) -> None:
         state = self.state
+        query = parse_qs(self.parts.query)
+        if self.command == "POST" and "mount" in query:
+            digest = query["mount"][0]
+            if state.mounts and self.has(query["from"][0], digest):
+                state.owned.add((repository, digest))
+                return self.answer(201, Location=f"/v2/{repository}/blobs/{digest}", Docker_Content_Digest=digest)
         if self.command == "POST":
-            upload = str(len(state.uploads))
+            upload = str(next(state.numbers))
             state.uploads[upload] = bytearray()
-            return self.answer(202, Location=f"/v2/{repository}/blobs/uploads/{upload}", Range="0-0")
+            where = f"{state.location}/v2/{repository}/blobs/uploads/{upload}?_state=of%3D{upload}"
+            return self.answer(202, Location=where, Range="0-0")
+        if upload not in state.uploads:
+            return self.refuse(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         state.uploads[upload] += self.body
         if self.command == "PUT":
-            digest = parse_qs(self.parts.query)["digest"][0]
-            state.blobs[digest] = bytes(state.uploads.pop(upload))
+            digest, body = query["digest"][0], bytes(state.uploads.pop(upload))
+            if sha256(body) != digest:
+                return self.refuse(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+            state.blobs[digest] = body
+            state.owned.add((repository, digest))
             return self.answer(201, Location=f"/v2/{repository}/blobs/{digest}", Docker_Content_Digest=digest)
         size = len(state.uploads[upload])
         return self.answer(202, Location=f"/v2/{repository}/blobs/uploads/{upload}", Range=f"0-{max(size - 1, 0)}")
 
     def blob(self, repository: str, digest: str) -> None:
         body = self.state.blobs.get(digest)
-        if body is None:
+        if body is None or not self.has(repository, digest):
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if self.command == "GET" and self.state.spoils.get(digest):
+            return self.spoil(body, self.state.spoils[digest].pop(0))
         return self.answer(200, body, Content_Type="application/octet-stream", Docker_Content_Digest=digest)
+
+    def has(self, repository: str, digest: str) -> bool:
+        return digest in self.state.blobs and (not self.state.is_strict or (repository, digest) in self.state.owned)
+
+    def spoil(self, body: bytes, how: str) -> None:
+        """A blob that does not come as it is: "cut" in the middle, "short", "wrong" bytes, or "endless"."""
+        if how == "wrong":
+            return self.answer(200, body[:-1] + bytes([body[-1] ^ 1]))
+        if how == "short":
+            return self.answer(200, body[: len(body) // 2])
+        self.send_response(200)
+        self.close_connection = True
+        if how == "cut":
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2])
+            return None
+        self.end_headers()
+        while True:
+            self.wfile.write(body * 1000)
+
+
+def _allows(scopes: str, repository: str, action: str) -> bool:
+    return any(
+        scope.startswith(f"repository:{repository}:") and action in scope.rpartition(":")[2].split(",")
+        for scope in scopes.split(" ")
+    )
 
 
 class QuietServer(ThreadingHTTPServer):

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import httpx
 
 from lib.http import Answer, Limits, exchange
-from registry.core.challenge import Challenge, Token, basic, parse_token
+from registry.core.challenge import Challenge, Token, basic, parse_token, wanted_scopes
 from registry.core.clock import clock_skew
 from registry.core.errors import Asked, RegistryError, RegistryErrorKind
 from registry.core.refusal import Refusal, explain
@@ -116,7 +116,7 @@ class LogIns:
     def _ask(self, challenge: Challenge, scope: str) -> Answer:
         # Distribution, "Token Authentication Specification": GET, basic log-in, one `scope` for each resource.
         query = [("service", challenge.service)] if challenge.service else []
-        query += [("scope", wanted) for wanted in (challenge.scope or scope).split(" ") if wanted]
+        query += [("scope", wanted) for wanted in wanted_scopes(challenge.scope, scope)]
         headers = {"Accept": "application/json"}
         if self._username:
             query.append(("account", self._username))

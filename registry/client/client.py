@@ -1,6 +1,7 @@
 """The calls of a registry's API that builds and pages need (OCI distribution-spec 1.1), each verified and bounded.
 
-Blobs are not uploaded here: BuildKit does that. Publishing several tags together is in `registry.client.publish`.
+Blobs are uploaded by `registry.client.uploads`, whole images copied by `registry.client.copy`. Publishing several tags
+together is in `registry.client.publish`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,22 @@ from typing import Self
 from registry.client.auth import Signer
 from registry.client.facts import read_facts
 from registry.client.transport import Call, Transport
+from registry.client.uploads import Uploads
 from registry.core.clock import clock_skew
+from registry.core.copy_plan import parts_of
 from registry.core.errors import Action, RegistryError, RegistryErrorKind
 from registry.core.image import ImageFacts
-from registry.core.manifest import ACCEPT, Manifest, ManifestError, digest_of, is_digest, read_manifest, stand_in
+from registry.core.manifest import (
+    ACCEPT,
+    OCI_INDEX,
+    Descriptor,
+    Manifest,
+    ManifestError,
+    digest_of,
+    is_digest,
+    read_manifest,
+    stand_in,
+)
 from registry.core.paging import WrongLink, is_tag, next_page, parse_tags
 from registry.core.patience import ONCE, Patience
 
@@ -35,6 +48,7 @@ _PATIENCE = Patience()
 # OCI distribution-spec, "Pulling manifests". A name that does not match is never put into a URL.
 _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z")
 _MAX_NAME = 255
+_NO_SUCH_CALL = {RegistryErrorKind.NOT_FOUND, RegistryErrorKind.UNSUPPORTED, RegistryErrorKind.INVALID}
 
 
 class Deletion(StrEnum):
@@ -75,6 +89,7 @@ class RegistryClient:
         sign: Signer | None = None,
     ) -> None:
         self.host = host
+        self.wait = wait
         self._transport = Transport(
             host, scheme, username, password, patience=patience, wait=wait, allow=allow, sign=sign
         )
@@ -108,9 +123,14 @@ class RegistryClient:
         answer = self._transport.send(Call("GET", "/v2/", "health check", accepted=accepted, patience=ONCE))
         return Ping(time.monotonic() - started, clock_skew(answer.headers, time.time()))
 
-    def manifest(self, repository: str, reference: str) -> Manifest:
-        """Read what a tag or digest names, byte for byte and verified. `NOT_FOUND` where there is no such thing."""
+    def manifest(self, repository: str, reference: str, *, of_any_kind: bool = False) -> Manifest:
+        """Read what a tag or digest names, byte for byte and verified. `NOT_FOUND` where there is no such thing.
+
+        `of_any_kind` takes what is no image too, for whoever hands it on as it is.
+        """
         call = self._manifest_call("GET", repository, reference, "pull")
+        if of_any_kind:
+            call = replace(call, headers={"Accept": f"{ACCEPT}, */*;q=0.1"})
         answer = self._transport.send(call)
         try:
             return read_manifest(
@@ -118,14 +138,15 @@ class RegistryClient:
                 answer.headers.get("content-type", ""),
                 answer.headers.get("docker-content-digest", ""),
                 reference,
+                of_any_kind=of_any_kind,
             )
         except ManifestError as error:
             raise self._wrong(call, str(error)) from error
 
-    def find(self, repository: str, reference: str) -> Manifest | None:
+    def find(self, repository: str, reference: str, *, of_any_kind: bool = False) -> Manifest | None:
         """Read like `manifest`; None where there is no such thing."""
         try:
-            return self.manifest(repository, reference)
+            return self.manifest(repository, reference, of_any_kind=of_any_kind)
         except RegistryError as error:
             if error.kind is RegistryErrorKind.NOT_FOUND:
                 return None
@@ -229,6 +250,27 @@ class RegistryClient:
             raise self._wrong(call, "that is not a digest")
         with self._transport.stream(call, total_s) as chunks:
             yield chunks
+
+    def uploads(self, repository: str) -> Uploads:
+        """The way to put blobs into a repository."""
+        return Uploads(self._transport, self._call("POST", f"/v2/{repository}/blobs/uploads/", repository, "push"))
+
+    def referrers(self, repository: str, digest: str) -> list[Descriptor] | None:
+        """What names the image as its subject: signatures, SBOMs. None where the registry does not tell.
+
+        OCI distribution-spec 1.1, "Listing Referrers". Where it is None, the tag `sha256-<hex>` may.
+        """
+        call = self._call("GET", f"/v2/{repository}/referrers/{digest}", repository, "pull", reference=digest)
+        try:
+            answer = self._transport.send(replace(call, headers={"Accept": OCI_INDEX}))
+            found = parts_of(read_manifest(answer.body, answer.headers.get("content-type", ""))).manifests
+        except RegistryError as error:
+            if error.kind in _NO_SUCH_CALL:
+                return None
+            raise
+        except ManifestError:
+            return None  # a web page, or whatever answers there
+        return list(found)
 
     def image_facts(self, repository: str, reference: str) -> ImageFacts:
         """Read what a page says of an image: a request for the manifest, one for each platform, one for the config."""

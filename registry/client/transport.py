@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -34,6 +34,8 @@ from registry.core.patience import Patience
 from registry.core.refusal import Refusal, explain
 
 MANIFEST_BYTES = 8 * 1024 * 1024
+_STORING_S = 180.0
+"""A registry that keeps its blobs in object storage moves a large one before it answers."""
 _ACTIONS: dict[Action, str] = {"pull": "pull", "tag list": "pull", "push": "pull,push", "deletion": "delete"}
 
 
@@ -51,14 +53,19 @@ class Call:
     reference: str = ""
     accepted: frozenset[int] = frozenset({HTTPStatus.OK})
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
+    content: bytes | Callable[[], Iterable[bytes]] | None = None  # pieces are made anew for every try
     max_bytes: int = MANIFEST_BYTES
     patience: Patience | None = None
+    also_pull: str = ""  # another repository that is read with it
+    total_s: float | None = None  # of one try, where what it sends is large; no log-in and no retry has part in it
 
     @property
     def scope(self) -> str:
-        actions = _ACTIONS.get(self.action, "")
-        return f"repository:{self.repository}:{actions}" if self.repository else ""
+        """What a token has to allow: one scope for each repository, with a space between them."""
+        if not self.repository:
+            return ""
+        own = f"repository:{self.repository}:{_ACTIONS.get(self.action, '')}"
+        return f"{own} repository:{self.also_pull}:pull" if self.also_pull else own
 
 
 class Transport:
@@ -77,6 +84,7 @@ class Transport:
         sign: Signer | None = None,
     ) -> None:
         self.host = host
+        self.address = host
         self._scheme = scheme
         self._username = username
         self._patience = patience
@@ -115,7 +123,7 @@ class Transport:
             hint: float | None = None
             left_s = min(patience.total_s - (time.monotonic() - started), self._deadline - time.monotonic())
             try:
-                answer = self._authorised(call, asked, Limits(max(left_s, 1.0), call.max_bytes))
+                answer = self._authorised(call, asked, _limits(call, left_s))
                 if answer.status in call.accepted:
                     return answer
                 hint = retry_after(answer.headers)
@@ -187,8 +195,9 @@ class Transport:
         if log_in is not None:
             headers["Authorization"] = log_in.authorization
         url = f"{self._scheme}://{self.host}{call.path}"
+        content = call.content() if callable(call.content) else call.content
         return exchange(
-            self._http, call.method, url, headers=headers, content=call.content, limits=limits, allow=self._allow
+            self._http, call.method, url, headers=headers, content=content, limits=limits, allow=self._allow
         )
 
     def _blame_the_clock(self, asked: Asked, answer: Answer, log_in: LogIn) -> None:
@@ -222,6 +231,12 @@ class Transport:
             code=error.code,
             retry_after_s=hint,
         )
+
+
+def _limits(call: Call, left_s: float) -> Limits:
+    if call.total_s is not None:
+        return Limits(call.total_s, call.max_bytes, read_s=_STORING_S)
+    return Limits(max(left_s, 1.0), call.max_bytes)
 
 
 def _jitter() -> float:

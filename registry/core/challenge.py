@@ -55,6 +55,16 @@ def parse_challenge(header: str) -> Challenge | None:
     return found.get("bearer") or found.get("basic")
 
 
+def wanted_scopes(challenged: str, needed: str) -> list[str]:
+    """The scopes to ask a token server for, one for each repository: what the registry named, and what we need besides.
+
+    A mount needs two, and many registries name only the one that is written to.
+    """
+    named = [scope for scope in challenged.split(" ") if scope]
+    known = {scope.rpartition(":")[0] for scope in named}
+    return named + [scope for scope in needed.split(" ") if scope and scope.rpartition(":")[0] not in known]
+
+
 def parse_token(body: bytes) -> Token | None:
     """Read a token server's answer: `token` or `access_token`, `expires_in` in seconds. None: it is not one."""
     try:

@@ -110,19 +110,39 @@ def digest_of(body: bytes, like: str = "sha256:") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
 
 
-def read_manifest(body: bytes, content_type: str, digest: str = "", asked: str = "") -> Manifest:
+def read_manifest(
+    body: bytes, content_type: str, digest: str = "", asked: str = "", *, of_any_kind: bool = False
+) -> Manifest:
     """Make a `Manifest` of an answer and verify it. Raises `ManifestError`.
 
     `digest` is the header `Docker-Content-Digest` (empty where the registry sends none), `asked` the reference that
-    was asked for: where that is a digest, the content must have it.
+    was asked for: where that is a digest, the content must have it. `of_any_kind` takes media types that are no image,
+    for whoever hands them on as they are; schema 1 is never taken.
     """
-    media_type = _media_type(_object(body), content_type)
+    if of_any_kind and (foreign := _foreign_type(body, content_type)):
+        media_type = foreign
+    else:
+        media_type = _media_type(read_object(body), content_type)
     for expected in (digest, asked if ":" in asked else ""):
         if expected and (not is_digest(expected) or digest_of(body, expected) != expected):
             raise ManifestError(
                 "its content does not have the digest that it is stored under; it was changed or cut short on the way"
             )
     return Manifest(digest or (asked if ":" in asked else digest_of(body)), media_type, body)
+
+
+def _foreign_type(body: bytes, content_type: str) -> str:
+    """The media type that an answer has, where that is none of an image and not schema 1; else ""."""
+    sent = content_type.partition(";")[0].strip().lower()
+    generic = {"", "application/json", "text/plain", "application/octet-stream"}
+    try:
+        document = read_object(body)
+    except ManifestError:
+        document = {}
+    inside = document.get("mediaType")
+    media_type = inside if isinstance(inside, str) and inside and sent in generic else sent
+    is_schema_1 = document.get("schemaVersion") == 1 or "docker.distribution.manifest.v1+" in sent
+    return "" if is_schema_1 or media_type in INDEXES | MANIFESTS | generic else media_type
 
 
 def _media_type(document: dict[str, Any], content_type: str) -> str:
@@ -146,11 +166,11 @@ def _media_type(document: dict[str, Any], content_type: str) -> str:
 
 def parse_manifest(manifest: Manifest) -> ImageManifest | ImageIndex:
     """Read what stands in a manifest. Raises `ManifestError` where a part that it must have is absent or wrong."""
-    document = _object(manifest.body)
+    document = read_object(manifest.body)
     if manifest.media_type in INDEXES:
-        return ImageIndex(tuple(_descriptor(item) for item in _list(document, "manifests")))
-    config = _descriptor(document.get("config"))
-    layers = tuple(_descriptor(item) for item in _list(document, "layers"))
+        return ImageIndex(tuple(read_descriptor(item) for item in _list(document, "manifests")))
+    config = read_descriptor(document.get("config"))
+    layers = tuple(read_descriptor(item) for item in _list(document, "layers"))
     artifact_type = document.get("artifactType") or ""
     if not artifact_type and config.media_type not in _CONFIGS:
         artifact_type = config.media_type
@@ -159,7 +179,7 @@ def parse_manifest(manifest: Manifest) -> ImageManifest | ImageIndex:
 
 def stand_in(manifest: Manifest, mark: str) -> Manifest:
     """Make a manifest that points to the same content and has a digest of its own, as `mark` is new every time."""
-    document = _object(manifest.body)
+    document = read_object(manifest.body)
     annotations = document.get("annotations")
     document["annotations"] = {**(annotations if isinstance(annotations, dict) else {}), STAND_IN: mark}
     body = orjson.dumps(document)
@@ -169,7 +189,8 @@ def stand_in(manifest: Manifest, mark: str) -> Manifest:
 _CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> dict[str, Any]:
+    """Read the JSON object that a manifest is. Raises `ManifestError`."""
     try:
         document = orjson.loads(body)
     except ValueError as error:
@@ -186,7 +207,8 @@ def _list(document: dict[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _descriptor(value: Any) -> Descriptor:
+def read_descriptor(value: Any) -> Descriptor:
+    """Read a pointer to content as it stands in a manifest. Raises `ManifestError` where nothing can be found by it."""
     if not isinstance(value, dict):
         raise ManifestError("its manifest points to nothing where content should be named")
     digest, size, media_type = value.get("digest"), value.get("size"), value.get("mediaType", "")

@@ -91,6 +91,8 @@ _CODES = {
     "NAME_UNKNOWN": RegistryErrorKind.NOT_FOUND,
     "MANIFEST_UNKNOWN": RegistryErrorKind.NOT_FOUND,
     "BLOB_UNKNOWN": RegistryErrorKind.NOT_FOUND,
+    # An upload that was begun and is gone: the registry was started anew, or another one of several was asked.
+    "BLOB_UPLOAD_UNKNOWN": RegistryErrorKind.UNAVAILABLE,
     "TOOMANYREQUESTS": RegistryErrorKind.RATE_LIMIT,
     "UNSUPPORTED": RegistryErrorKind.UNSUPPORTED,
 }
