@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
+from builds.actions.gone_refs import note_branches
 from builds.core.cloneurl import CloneURL, parse_clone_url, split_credentials
 from builds.core.errors import BuildError
 from builds.core.refnames import bare_name, name_problem, quoted
-from builds.models import Source, SourceRefs
+from builds.models import GoneRef, Source, SourceRefs
 from builds.models.refs import MOST_REFS
 from lib.crypto import new_secret
 from lib.queue import enqueue
@@ -105,6 +106,7 @@ def save_source(actor: User, repository: Repository, draft: SourceDraft) -> Save
         source.save()
         if "refs" in fields:  # those of another Git repository
             SourceRefs.objects.filter(source=source).delete()
+            GoneRef.objects.filter(source=source).delete()
         audit.record(actor, "source.save", repository, f"{draft.forge} {url}")
         request_probe(source)
     return SavedSource(source, secret)
@@ -170,6 +172,7 @@ def record_probe(source: Source, *, sentence: str, good: bool, default_branch: s
             rows = [[row["type"], row["name"], row["commit"]] for row in refs[:MOST_REFS]]
             kept = {"refs": rows, "total": len(refs), "read_at": fields["probed_at"]}
             SourceRefs.objects.update_or_create(source=now, defaults=kept)
+            note_branches(now, {row["name"] for row in refs if row["type"] == "branch"})
 
 
 _ASKED_WITH = ("clone_url", "username", "token", "deploy_key", "ssh_known_hosts")

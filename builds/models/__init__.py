@@ -9,6 +9,7 @@ from builds.models.catchup import CatchUp, CatchUpLook, SkippedPush
 from builds.models.changes import CommitChanges
 from builds.models.debug import DebugImage, DebugSession
 from builds.models.destination_push import DestinationPush
+from builds.models.gone_ref import GoneRef
 from builds.models.image import ImageLook
 from builds.models.log import LogArchive, LogFrame
 from builds.models.pause import Pause, Pauses
@@ -37,6 +38,7 @@ __all__ = [
     "DebugImage",
     "DebugSession",
     "DestinationPush",
+    "GoneRef",
     "ImageLook",
     "LogArchive",
     "LogFrame",

@@ -72,6 +72,7 @@ class RetentionRule:
         return {key: value for key, value in asdict(self).items() if key == "which" or value != getattr(usual, key)}
 
 
+@functools.lru_cache(maxsize=32_768)
 def kind_of(name: str) -> TagKind:
     """What a tag is by its name: that of a build, a version, or any other."""
     first = tag_key(name)[:1]

@@ -18,6 +18,7 @@ from webhooks.actions.bells import ledger_transaction
 from webhooks.actions.belonging import contact_sentence, foreign_problem
 from webhooks.actions.building import add_builds, ask_for_rules, pushed_order
 from webhooks.actions.decide import Decision, decide, decided_as_json
+from webhooks.actions.gone_refs import note_refs
 from webhooks.actions.inbound import Answer, Inbound, Kind, kept_body, kept_headers
 from webhooks.actions.news import tell_pages
 from webhooks.actions.pull_requests import describe_pull_request, take_pull_request
@@ -173,6 +174,7 @@ def _record(delivery: Delivery, source: Source, event: Event, decision: Decision
     record_contact(
         source, forge_id=repository.id, full_name=repository.full_name, default_branch=repository.default_branch
     )
+    note_refs(source, event)
     if isinstance(event, PullRequestEvent):
         take_pull_request(delivery, source, event, decision)
     elif decision.status == Delivery.Status.BUILT:

@@ -161,7 +161,8 @@ def pull_request_sentence(pull_request: PullRequest, verdicts: Sequence[Verdict]
 def _decide_push(source: Source, push: PushEvent, rules: tuple[RuleSpec, ...], asked: _Asked) -> Decision:
     if push.deleted:
         what = f"{ONE[push.ref.type]} {quoted(push.ref.name)}"
-        return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; images made from it stay.")
+        stay = "its images stay, unless the clean-up says otherwise"
+        return Decision(Status.IGNORED, f"Ignored: ref deleted. The {what} is gone; {stay}.")
     verdicts = evaluate(push.ref, rules, commit=push.commit, known=known_of(source, rules))
     verdicts = tuple(_told_as_gone(verdict) if verdict.rule_id in asked.gone else verdict for verdict in verdicts)
     if not any(verdict.builds for verdict in verdicts):
