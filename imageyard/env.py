@@ -35,6 +35,7 @@ class Env:
     registry: str
     registry_scheme: str
     registry_auth: str
+    owns_started_registry: bool
     registry_storage: str
     collect_window_s: int
     collect_grace_s: int
@@ -107,6 +108,8 @@ def read_env(environ: Mapping[str, str]) -> Env:
             "IMAGEYARD_REGISTRY_SCHEME", "http" if is_loopback(host_of(registry)) else "https", ("http", "https")
         ),
         registry_auth=read.choice("IMAGEYARD_REGISTRY_AUTH", "none", ("none", "token")),
+        # A registry that `make up` starts is its own, unless that was forbidden.
+        owns_started_registry=read.choice("IMAGEYARD_REGISTRY_AUTH", "token", ("none", "token")) == "token",
         registry_storage=read.path("IMAGEYARD_REGISTRY_STORAGE"),
         collect_window_s=read.number("IMAGEYARD_COLLECT_WINDOW_S", 7200, low=60, high=30 * 86400),
         collect_grace_s=read.number("IMAGEYARD_COLLECT_GRACE_S", 60, low=5, high=3600),

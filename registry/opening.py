@@ -11,7 +11,7 @@ from registry.core.grants import Access
 from registry.core.patience import Patience
 from registry.core.scopes import parse_scopes
 from registry.models import Registry
-from registry.tokens import sign_bearer, signing_leaf
+from registry.tokens import Leaf, sign_bearer, signing_leaf
 
 # Who Imageyard itself is at its own registry, in tokens and events.
 OWN_NAME = "imageyard"
@@ -19,14 +19,19 @@ _OWN_MARGIN_S = 60
 
 
 def open_client(
-    registry: Registry, *, patience: Patience | None = None, wait: Callable[[float], None] = time.sleep
+    registry: Registry,
+    *,
+    patience: Patience | None = None,
+    wait: Callable[[float], None] = time.sleep,
+    leaf: Leaf | None = None,
 ) -> RegistryClient:
     """A client (a context manager) that logs in as the registry's own account.
 
     `wait` sleeps between tries; what it raises ends them. `patience` of None is the client's own, about a minute.
+    `leaf` signs the tokens of the own registry in place of the one that signs now.
     """
     if registry.is_own:
-        return _own_client(registry, patience or Patience(), wait)
+        return _own_client(registry, patience or Patience(), wait, leaf or signing_leaf())
     return RegistryClient(
         registry.host,
         registry.scheme,
@@ -36,13 +41,13 @@ def open_client(
         wait=wait,
     )
 
-def _own_client(registry: Registry, patience: Patience, wait: Callable[[float], None]) -> RegistryClient:
+def _own_client(
+    registry: Registry, patience: Patience, wait: Callable[[float], None], leaf: Leaf
+) -> RegistryClient:
     """A client of our own registry: it signs its tokens itself, so that it needs no account and nobody at the door.
 
-    The key is read here, for the client may be used in threads that have no database.
+    The key is read before it is needed, for the client may be used in threads that have no database.
     """
-    leaf = signing_leaf()
-
     def sign(scope: str) -> Token:
         wanted = parse_scopes([scope])
         access = [Access(one.type, one.name, tuple(sorted(one.actions))) for one in wanted]

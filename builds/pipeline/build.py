@@ -13,7 +13,7 @@ from builds.core.failure import explain_failure
 from builds.core.metadata import BuildFacts, StepFacts, read_metadata
 from builds.core.variables import Chosen, mounted_secrets
 from builds.engine import buildx
-from builds.engine.buildx import BuildRequest, RegistryAuth
+from builds.engine.buildx import BuildRequest
 from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
 from builds.engine.kernel import KernelWatch
@@ -22,6 +22,7 @@ from builds.pipeline.failures import LAST_WORDS
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps, Milestones
+from builds.pipeline.logins import logins_of, user_of
 from builds.pipeline.record import open_record
 from builds.pipeline.variables import variables_of
 from registry.models import Registry
@@ -88,7 +89,7 @@ def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildF
                 result.returncode,
                 image=request.image,
                 registry=registry.host,
-                registry_user=registry.username,
+                registry_user=user_of(job.build),
                 memory=kernel.report(),
             )
             # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
@@ -112,11 +113,13 @@ def request_of(job: Job, checkout: Checkout) -> BuildRequest:
     given = variables_of(job.build)
     _write_given(job, given)
     cache = job.build.plan["cache"] or _was_built(job)
-    return request_for(job.build, given, job.work_dir, checkout.commit, cache=cache)
+    return request_for(job.build, given, job.work_dir, checkout.commit, cache=cache, for_s=job.timeout_s)
 
 
-def request_for(build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool) -> BuildRequest:
-    """The same for any build whose commit is in `work_dir`/tree. Writes nothing."""
+def request_for(
+    build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool, for_s: float
+) -> BuildRequest:
+    """The same for any build whose commit is in `work_dir`/tree; its log-ins are good for `for_s`. Writes nothing."""
     plan: dict[str, Any] = build.plan
     place = place_of(build)
     return BuildRequest(
@@ -137,7 +140,7 @@ def request_for(build: Build, given: Chosen, work_dir: Path, commit: str, *, cac
         cache_scope=place.cache_scope,
         isolated=place.isolated,
         push=build.is_pushed,
-        registry_auths=auths_of(build.repository.registry) if build.is_pushed else (),
+        registry_auths=logins_of(build, for_s),
         insecure=build.repository.registry.scheme == Registry.Scheme.HTTP,
     )
 
@@ -186,10 +189,6 @@ def _labels(build: Build, commit: str) -> dict[str, str]:
         "org.opencontainers.image.source": build.source.clone_url,
         "org.opencontainers.image.version": build.ref,
     }
-
-
-def auths_of(registry: Registry) -> tuple[RegistryAuth, ...]:
-    return (RegistryAuth(registry.host, registry.username, registry.password),) if registry.username else ()
 
 
 def _write_down(job: Job, steps: BuildkitSteps, facts: BuildFacts) -> None:

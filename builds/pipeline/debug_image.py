@@ -34,6 +34,7 @@ from builds.pipeline.checkout import fetch_tree
 from builds.pipeline.debug_registry import image_config, open_registry
 from builds.pipeline.failures import LAST_WORDS
 from builds.pipeline.holding import held
+from builds.pipeline.logins import user_of
 from builds.pipeline.probe import one_at_a_time
 from builds.pipeline.variables import secrets_of, variables_of
 from lib.redact import Redactor
@@ -118,7 +119,8 @@ class _Maker:
     def _request(self, commit: str) -> BuildRequest:
         """As the build's own, but from the cache, for one platform, and never with the digest of a real image."""
         build = self._build
-        request = request_for(build, variables_of(build), self._work_dir, commit, cache=True)
+        given = variables_of(build)
+        request = request_for(build, given, self._work_dir, commit, cache=True, for_s=MAKE_TIMEOUT_S)
         platform = platform_of(build.error_step) if request.platforms else ""
         name = f"{build.repository.image}:{self._image.tag}"
         # Its own label is in its configuration: whatever takes its digest away takes no other image along.
@@ -172,7 +174,7 @@ class _Maker:
                 done.returncode,
                 image=request.image,
                 registry=registry.host,
-                registry_user=registry.username,
+                registry_user=user_of(self._build),
             )
         digest = read_metadata(done.metadata).digest
         if not digest:

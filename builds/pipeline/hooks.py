@@ -22,8 +22,9 @@ from builds.engine.hookbox import BoxSettings, HookBox
 from builds.engine.hookfiles import FoundHooks, find_hooks
 from builds.engine.hookimage import hooks_image
 from builds.pipeline import sandbox
-from builds.pipeline.build import auths_of, request_of
+from builds.pipeline.build import request_of
 from builds.pipeline.job import Job
+from builds.pipeline.logins import logins_of
 from builds.pipeline.testbench import variables_of_tests
 from builds.pipeline.testimages import pull_this
 from builds.pipeline.testing import Results, enter_testing, with_tags
@@ -50,7 +51,7 @@ def hooks_of(job: Job, checkout: Checkout) -> Iterator[Hooks]:
         return
     _check_possible(names)
     build = job.build
-    auths = auths_of(build.repository.registry) if settings.HOOKS_DOCKER_HOST else ()
+    auths = logins_of(build, job.timeout_s) if settings.HOOKS_DOCKER_HOST else ()
     environment = variables_of_tests(job, request_of(job, checkout))
     with (
         docker_client(settings.DOCKER_HOST, job.stop) as docker,

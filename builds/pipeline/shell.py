@@ -13,12 +13,12 @@ from builds.actions import debug_shells
 from builds.core.debug_step import StepFacts
 from builds.core.errors import BuildError, Stopped
 from builds.engine.dockerclient import docker_client
-from builds.engine.shellbox import BoxLimits, ShellBox, ShellImage
+from builds.engine.shellbox import PULL_S, BoxLimits, ShellBox, ShellImage
 from builds.engine.stopflag import StopFlag
 from builds.live.shell_line import WorkerLine, worker_line
 from builds.models import DebugSession
-from builds.pipeline.build import auths_of
 from builds.pipeline.holding import held
+from builds.pipeline.logins import logins_of
 from builds.pipeline.sandbox import OWNER, RUN, owner, shell_name
 from builds.pipeline.shell_loop import ShellLoop
 from builds.pipeline.variables import secrets_of
@@ -48,7 +48,7 @@ def _prepared(session: DebugSession, worker: str, stop: StopFlag, line: WorkerLi
     build, image = session.debug_image.build, session.debug_image
     facts = StepFacts.from_json(image.facts)
     labels = {OWNER: owner(), RUN: shell_name(session.pk)}
-    with docker_client(settings.DOCKER_HOST, stop, auths_of(build.repository.registry)) as docker:
+    with docker_client(settings.DOCKER_HOST, stop, logins_of(build, PULL_S, pushes=False)) as docker:
         box = ShellBox(
             docker,
             ShellImage(name=image.image, platform=facts.platform, environment=facts.args),

@@ -30,10 +30,11 @@ from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
 from builds.engine.testfiles import look_at
 from builds.pipeline import sandbox
-from builds.pipeline.build import auths_of, request_of
+from builds.pipeline.build import request_of
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps
+from builds.pipeline.logins import logins_of
 from builds.pipeline.testimages import pull_image, pull_own, pull_this
 
 TEST_CPUS = 2
@@ -48,7 +49,7 @@ def test_bench(job: Job, checkout: Checkout) -> Iterator[Bench]:
         raise BuildError(ErrorKind.PLATFORM, words.NO_COMPOSE)
     if build.untrusted and settings.UNTRUSTED_BUILDER and "://" not in settings.UNTRUSTED_BUILDER:
         raise BuildError(ErrorKind.PLATFORM, words.NO_ENGINE_FOR_STRANGERS)
-    auths = auths_of(build.repository.registry) if build.is_pushed else ()
+    auths = logins_of(build, job.timeout_s, pushes=False)
     with docker_client(place.docker_host, job.stop, auths) as docker:
         if not docker.answers():
             if place.builder:

@@ -43,7 +43,7 @@ def make_plan(env: Env) -> Plan:
     if registry_answers(env.registry):
         sentences.append(f"Registry: {env.registry} answers already.")
     elif _is_ours_to_start(env.registry):
-        registry = Registry(env.home, env.registry, own_sections(env))
+        registry = Registry(env.home, env.registry, own_sections(env) if env.owns_started_registry else None)
     else:
         sentences.append(f"Registry: {env.registry}, on another machine.")
     found = find_engine(env.docker_host)

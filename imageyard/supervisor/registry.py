@@ -69,12 +69,27 @@ class Registry:
         }
 
 
-def own_sections(env: Env) -> dict[str, object]:  # noqa: ARG001 -- its sections come here, one by one
+def bundle_of(env: Env) -> Path:
+    """Where the certificates are that the registry believes; `prepare` writes it before the registry starts."""
+    return env.home / "registry-roots.pem"
+
+
+def own_sections(env: Env) -> dict[str, object]:
     """What makes a registry Imageyard's own: who may come in, and whom it tells of what happens.
 
     Each section of Distribution's configuration has one line here. A registry that answers already gets none of them.
     """
-    return {}
+    return {"auth": {"token": _token_auth(env)}}
+
+
+def _token_auth(env: Env) -> dict[str, object]:
+    """Whoever comes is sent to web for a token (Distribution, `auth.token`; registry.tokens signs them)."""
+    return {
+        "realm": f"{env.url}/registry/token",
+        "service": env.registry,
+        "issuer": "imageyard",
+        "rootcertbundle": str(bundle_of(env)),
+    }
 
 
 def registry_answers(host: str) -> bool:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from imageyard.env import Env
 from imageyard.env_values import CHECKOUT
 from imageyard.supervisor.child import Child
+from imageyard.supervisor.registry import bundle_of
 
 
 def prepare(env: Env, environ: Mapping[str, str]) -> Child:
-    """Migrations and the administrator; it ends by itself, with what the administrator should read on its output."""
+    """Migrations, the registry's bundle and the administrator; it ends by itself."""
     argv = [sys.executable, "-m", "imageyard.supervisor.prepare", str(env.run_dir / "login")]
+    argv += [str(bundle_of(env))]
     return Child("The database's preparation", argv, log=env.home / "log" / "prepare.log", env=environ, cwd=CHECKOUT)
 
 

@@ -37,6 +37,7 @@ class Supervisor:
         self.parts: list[Part] = []
         self.services: dict[str, Watched] = {}
         self.docker_host = ""
+        self.owns_registry = False
         self.login = ""
         self.preparation: Child | None = None
         self.hurry = threading.Event()
@@ -56,11 +57,13 @@ class Supervisor:
         for sentence in plan.sentences:
             self.terminal.say(sentence)
         self.docker_host = plan.docker_host
-        environ = self._environ()
+        environ = self._environ(plan)
         self.preparation = services.prepare(self.env, environ)
         self.preparation.start()
         self._start_parts(plan)
         self._wait_for(self.preparation)
+        if plan.registry is not None:  # not before the preparation wrote down whom it is to believe
+            self._start(plan.registry)
         self._read_login()
         if plan.redis is not None:
             self._wait_ready(plan.redis, "Redis")
@@ -145,16 +148,23 @@ class Supervisor:
         self._lock.flush()
 
     def _start_parts(self, plan: Plan) -> None:
-        for part in (plan.engine, plan.redis, plan.registry):
+        for part in (plan.engine, plan.redis):
             if part is not None:
-                self.parts.append(part)
-                part.start()
+                self._start(part)
 
-    def _environ(self) -> dict[str, str]:
+    def _start(self, part: Part) -> None:
+        self.parts.append(part)
+        part.start()
+
+    def _environ(self, plan: Plan) -> dict[str, str]:
         environ = {**os.environ, "IMAGEYARD_HOME": str(self.env.home), "PYTHONUNBUFFERED": "1"}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling every module anew is half of a start's time
         if self.docker_host:
             environ["DOCKER_HOST"] = self.docker_host
+        if plan.registry is not None and plan.registry.sections:
+            environ["IMAGEYARD_REGISTRY_AUTH"] = "token"
+            environ["IMAGEYARD_REGISTRY_STORAGE"] = str(plan.registry.folder)
+            self.owns_registry = True
         return environ
 
     def _wait_for(self, preparation: Child) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from registry.tokens.bearer import ISSUER, LIFETIME_S, Bearer, sign_bearer
 from registry.tokens.bundle import bundle_pem, write_bundle
 from registry.tokens.passes import BuildPass, make_build_pass, make_refresh_token, read_build_pass, read_refresh_token
-from registry.tokens.rotation import begin_root, ensure_root, mark_accepted, signing_leaf, waiting_root
+from registry.tokens.rotation import Leaf, begin_root, ensure_root, mark_accepted, signing_leaf, waiting_root
 
 __all__ = [
     "ISSUER",
     "LIFETIME_S",
     "Bearer",
     "BuildPass",
+    "Leaf",
     "begin_root",
     "bundle_pem",
     "ensure_root",

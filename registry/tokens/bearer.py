@@ -42,7 +42,10 @@ def sign_bearer(
     now: datetime | None = None,
     leaf: Leaf | None = None,
 ) -> Bearer:
-    """A token for `subject` (a name as events tell it, "" for nobody) with this access, by `leaf` or the one that signs now."""
+    """A token with this access, signed by `leaf` or the one that signs now.
+
+    `subject` is a name as events tell it, "" for nobody.
+    """
     now = now or timezone.now()
     leaf = leaf or signing_leaf()
     claims = {
