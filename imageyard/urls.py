@@ -26,6 +26,7 @@ urlpatterns = [
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
     path("", include("accounts.urls")),
+    path("", include("registry.urls")),
     path("", include("webhooks.urls")),
     path("", include("builds.urls")),
 ]

@@ -116,9 +116,7 @@ def request_of(job: Job, checkout: Checkout) -> BuildRequest:
     return request_for(job.build, given, job.work_dir, checkout.commit, cache=cache, for_s=job.timeout_s)
 
 
-def request_for(
-    build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool, for_s: float
-) -> BuildRequest:
+def request_for(build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool, for_s: float) -> BuildRequest:
     """The same for any build whose commit is in `work_dir`/tree; its log-ins are good for `for_s`. Writes nothing."""
     plan: dict[str, Any] = build.plan
     place = place_of(build)
