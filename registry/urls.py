@@ -1,11 +1,13 @@
-"""Addresses of this room."""
+"""Addresses of this room: the page of a namespace."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from registry.views import token
+from registry.views import namespaces
+
+N = "n/<str:name>"
 
 urlpatterns: list[URLPattern] = [
-    path("registry/token", token.token, name="registry-token"),
+    path(N, namespaces.namespace, name="namespace"),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.actions import RobotWish, TokenWish, make_namespace, make_robot, make_token, set_robot_enabled
 from accounts.models import ApiToken, Namespace, Role, User
 from accounts.tokens import create_token
 from builds.actions.pausing import note_end
@@ -17,7 +18,7 @@ from builds.core.rules import describe_rule
 from builds.core.states import State
 from builds.models import Build, BuildRule, Source, Step, Worker
 from registry.models import Repository, Tag, TagMove
-from tests.factories import make_member, make_repository
+from tests.factories import make_member, make_repository, make_user
 from tests.sample_questions import add_question, add_variables
 from webhooks.models import Delivery
 
@@ -78,6 +79,7 @@ def fill(admin: User) -> None:
     add_variables(admin, main.source)
     add_question(main, next_number(hello.pk), _commit())
     _tokens(admin)
+    _robots(admin)
 
 
 def _members(admin: User) -> None:
@@ -291,6 +293,20 @@ def _tokens(admin: User) -> None:
     create_token(admin, "deploy script", expires_at=timezone.now() + timedelta(days=60))
     token, _ = create_token(admin, "dashboard")
     ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now() - timedelta(minutes=12))
+
+
+def _robots(admin: User) -> None:
+    """One that pushes with two tokens, of which one ends soon, one that is disabled, and a namespace with nothing."""
+    acme = Namespace.objects.get(name="acme")
+    now = timezone.now()
+    deploy = make_robot(admin, acme, "deploy", RobotWish(Role.WRITE, "the pipeline of the shop"))
+    make_token(admin, deploy, TokenWish("spring", scope="push", expires_at=now + timedelta(days=3, hours=1)))
+    make_token(admin, deploy, TokenWish("autumn", scope="push", repositories=["acme/web"]))
+    ApiToken.objects.filter(user=deploy, name="spring").update(last_used_at=now - timedelta(hours=3))
+    scanner = make_robot(admin, acme, "scanner", RobotWish(Role.READ))
+    set_robot_enabled(admin, scanner, enabled=False)
+    make_namespace(admin, "empty")
+    make_user("carol")
 
 
 def _commit() -> str:

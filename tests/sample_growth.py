@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import Model, UUIDField
 from django.utils import timezone
 
-from accounts.models import ApiToken
+from accounts.actions import RobotWish, make_namespace, make_robot
+from accounts.models import ApiToken, Namespace, Role
 from builds.models import (
     Build,
     BuildRecord,
@@ -25,7 +26,7 @@ from builds.models import (
     Worker,
 )
 from registry.models import Repository, Tag, TagMove
-from tests.factories import make_build, make_repository, make_rule, make_source
+from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 from tests.sample_builds import PATH
 from webhooks.models import Delivery, ForgeConnection, ListedRepository, Notification, Subscription, TriggerCall
 
@@ -45,7 +46,14 @@ def grow(numbers: range) -> None:
         _grow_steps(build, numbers)
     for row in (Worker.objects.first(), ForgeConnection.objects.first(), ListedRepository.objects.first()):
         _copy(row, numbers, **_unlike(row, "name", "host", "full_name"))
-    _copy(ApiToken.objects.first(), numbers, sha256=lambda n: f"{n:064x}")
+    for start, owner in ((0, "admin"), (10_000, "acme+deploy")):
+        token = ApiToken.objects.filter(user__username=owner).first()
+        _copy(token, numbers, sha256=lambda n, start=start: f"{start + n:064x}")
+    acme = Namespace.objects.get(name="acme")
+    for number in numbers:
+        make_namespace(make_admin(), f"team-{number}")
+        make_member(acme, f"member-{number}", Role.READ)
+        make_robot(make_admin(), acme, f"robot-{number}", RobotWish(Role.READ))
     _copy(TriggerCall.objects.first(), numbers)
     _copy(Pause.objects.first(), numbers, host=lambda n: f"host-{n}")
 

@@ -29,7 +29,8 @@ def new(request: HttpRequest) -> HttpResponse:
     """Step 1: the name."""
     own = list(Namespace.objects.with_role(request.user, Role.WRITE).values_list("name", flat=True)[:200])
     if request.method != "POST":
-        first = own[0] if own else request.user.get_username().lower()
+        asked = request.GET.get("namespace", "")
+        first = asked if asked in own else own[0] if own else request.user.get_username().lower()
         return _new_page(request, RepositoryForm(initial={"namespace": first}), own)
     form = RepositoryForm(request.POST)
     if not form.is_valid():

@@ -5,18 +5,18 @@ from __future__ import annotations
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from accounts.access import Access, role_of
-from accounts.models import Role, User
+from accounts.access import Access
+from accounts.models import Role
+from accounts.views.lookup import access_in, person
 from builds.models import Source
 from registry.models import Repository
+
+__all__ = ["access_to", "find_repository", "find_source", "person"]
 
 
 def access_to(request: HttpRequest, repository: Repository) -> Access:
     """The access of the person who asks; looked up once for each request and namespace."""
-    known: dict[int, Access] = request.__dict__.setdefault("_imageyard_access", {})
-    if repository.namespace_id not in known:
-        known[repository.namespace_id] = Access(role_of(request.user, repository.namespace))
-    return known[repository.namespace_id]
+    return access_in(request, repository.namespace)
 
 
 def find_repository(request: HttpRequest, namespace: str, name: str, *, role: Role | None = None) -> Repository:
@@ -43,9 +43,3 @@ def find_source(repository: Repository) -> Source | None:
     if source is not None:
         source.repository = repository  # spares the query for what is at hand
     return source
-
-
-def person(request: HttpRequest) -> User:
-    """Who asks. Only for views that were checked for a role: those have somebody."""
-    assert isinstance(request.user, User)
-    return request.user

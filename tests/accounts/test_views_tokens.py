@@ -35,7 +35,7 @@ def test_it_shows_a_new_token_once_and_keeps_only_its_hash(client, alice):
     client.post(TOKENS, {"name": "deploy script", "days": "90"})
     assert "iy_" not in str(dict(client.session))
     page = client.get(TOKENS)
-    text = page.context["new_token"]
+    text = page.context["new"].text
     assert authenticate_token(text) == alice
     assert text in page.content.decode()
     assert text not in client.get(TOKENS).content.decode()
