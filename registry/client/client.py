@@ -18,6 +18,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from registry.client.access import LoggedIn, ask_rate, check_pull, check_push, log_in
 from registry.client.auth import Signer
 from registry.client.facts import read_facts
 from registry.client.transport import Call, Transport
@@ -39,6 +40,7 @@ from registry.core.manifest import (
 )
 from registry.core.paging import WrongLink, is_tag, next_page, parse_tags
 from registry.core.patience import ONCE, Patience
+from registry.core.rate import Rate
 
 CONFIG_BYTES = 4 * 1024 * 1024
 _TAG_PAGE_BYTES = 32 * 1024 * 1024
@@ -72,7 +74,7 @@ class RegistryClient:
 
     `host` is `host[:port]`, `scheme` `https` or `http`. `wait` sleeps between retries and may raise to stop them.
     `allow` is called with every URL before it is asked (token servers and redirects too); it raises `AddressRefused`
-    to forbid it. `sign` makes the registry's tokens, where it is ours.
+    to forbid it. `address` is where the API is, if not at `host`. `sign` makes the registry's tokens, where it is ours.
     Every method raises `RegistryError` and nothing else.
     """
 
@@ -86,12 +88,13 @@ class RegistryClient:
         patience: Patience = _PATIENCE,
         wait: Callable[[float], None] = time.sleep,
         allow: Callable[[str], None] | None = None,
+        address: str = "",
         sign: Signer | None = None,
     ) -> None:
         self.host = host
         self.wait = wait
         self._transport = Transport(
-            host, scheme, username, password, patience=patience, wait=wait, allow=allow, sign=sign
+            host, scheme, username, password, patience=patience, wait=wait, allow=allow, address=address, sign=sign
         )
 
     def __enter__(self) -> Self:
@@ -200,7 +203,7 @@ class RegistryClient:
             if answer.status == HTTPStatus.NOT_FOUND:
                 return
             try:
-                tags, path = parse_tags(answer.body), next_page(answer.headers.get("link", ""), self.host)
+                tags, path = parse_tags(answer.body), next_page(answer.headers.get("link", ""), self._transport.address)
             except WrongLink as error:
                 raise self._wrong(call, "it names another host for the next page of tags") from error
             except ValueError as error:
@@ -279,6 +282,24 @@ class RegistryClient:
             return read_facts(self, repository, self.manifest(repository, reference))
         except ManifestError as error:
             raise self._wrong(call, str(error)) from error
+
+    def log_in(self) -> LoggedIn:
+        """Log in, for nothing in particular."""
+        return log_in(self._transport)
+
+    def check_pull(self, repository: str) -> bool:
+        """Whether the account may read there; False where nothing was pushed yet."""
+        self._call("GET", "", repository, "pull")
+        return check_pull(self._transport, repository)
+
+    def check_push(self, repository: str) -> None:
+        """Whether the account may push there. Changes nothing."""
+        self._call("POST", "", repository, "push")
+        check_push(self._transport, repository)
+
+    def ask_rate(self, repository: str, tag: str) -> Rate | None:
+        """How many pulls are left; None where the registry does not tell. Counts as no pull."""
+        return ask_rate(self._transport, repository, tag)
 
     def _delete(self, call: Call) -> Deletion:
         done = {HTTPStatus.ACCEPTED.value, HTTPStatus.OK.value, HTTPStatus.NO_CONTENT.value}

@@ -18,7 +18,7 @@ from lib.addresses import AddressRefused
 from lib.http import Answer, Download, ExchangeError, Limits, download, exchange, make_client
 from lib.humanize import format_duration
 from registry.client.auth import LogIn, LogIns, Signer
-from registry.core.challenge import parse_challenge
+from registry.core.challenge import Challenge, parse_challenge
 from registry.core.clock import clock_skew, retry_after
 from registry.core.errors import (
     SKEW_WORTH_NAMING_S,
@@ -81,10 +81,11 @@ class Transport:
         patience: Patience,
         wait: Callable[[float], None],
         allow: Callable[[str], None] | None,
+        address: str = "",
         sign: Signer | None = None,
     ) -> None:
         self.host = host
-        self.address = host
+        self.address = address or host
         self._scheme = scheme
         self._username = username
         self._patience = patience
@@ -101,6 +102,24 @@ class Transport:
     def signs(self) -> bool:
         """Whether the registry is to believe tokens of our own."""
         return self._log_ins.sign is not None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Both names of the registry: in images, and where its API is."""
+        return frozenset({self.host, self.address})
+
+    def log_in(self, challenge: Challenge, call: Call, scope: str) -> LogIn:
+        """Make the log-in that `challenge` wants, for `scope`. Asked once. Raises `RegistryError`."""
+        asked, failure = self.asked(call), None
+        try:
+            return self._log_ins.answer(challenge, scope, asked)
+        except ExchangeError as error:
+            failure = unreachable(asked, error.reason, retryable=error.retryable)
+        except AddressRefused as error:
+            failure = RegistryError(error.message, kind=RegistryErrorKind.NETWORK, retryable=error.retryable)
+        except RegistryError as error:
+            failure = error
+        raise self._told(failure, 1, None)
 
     def within(self, total_s: float, wait: Callable[[float], None] | None) -> Self:
         """Give the same transport for calls that must all be over in `total_s` from now; each still gets one second."""
@@ -159,7 +178,7 @@ class Transport:
 
     @contextmanager
     def _begun(self, call: Call, asked: Asked, total_s: float) -> Iterator[Download]:
-        url = f"{self._scheme}://{self.host}{call.path}"
+        url = f"{self._scheme}://{self.address}{call.path}"
         log_in = self._log_ins.kept(call.scope)
         for is_last in (False, True):
             headers = {**call.headers, **({"Authorization": log_in.authorization} if log_in else {})}
@@ -194,7 +213,7 @@ class Transport:
         headers = dict(call.headers)
         if log_in is not None:
             headers["Authorization"] = log_in.authorization
-        url = f"{self._scheme}://{self.host}{call.path}"
+        url = f"{self._scheme}://{self.address}{call.path}"
         content = call.content() if callable(call.content) else call.content
         return exchange(
             self._http, call.method, url, headers=headers, content=content, limits=limits, allow=self._allow

@@ -58,7 +58,7 @@ class RegistryError(Exception):
         self.retry_after_s = retry_after_s
 
 
-Action = Literal["push", "pull", "deletion", "tag list", "health check"]
+Action = Literal["push", "pull", "deletion", "tag list", "health check", "log-in"]
 
 
 @dataclass(frozen=True)

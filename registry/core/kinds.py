@@ -207,12 +207,12 @@ def kind_of_host(host: str) -> Kind:
 def host_problem(kind: Kind, host: str) -> str:
     """What is wrong with `host` for a registry of that kind, as a sentence; "" if nothing."""
     facts, bare = KINDS[kind], host.partition("://")[2] or host
-    alone = bare.partition("/")[0][:100]
+    alone = bare.partition("/")[0]
     known = kind_of_host(host)
     problems = (
         (
             bare != alone or bare != host,
-            f"Write the host alone, as in image names: `{alone}`. A path belongs into the path.",
+            f"Write the host alone, as in image names: `{alone[:100]}`. A path belongs into the path.",
         ),
         (
             not host or len(host) > _MOST_HOST or not is_valid_host(alone),

@@ -77,6 +77,7 @@ _VERBS: dict[Action, str] = {
     "deletion": "delete",
     "tag list": "read",
     "health check": "read",
+    "log-in": "log in",
 }
 # (somebody is logged in, the log-in itself failed) → the clause.
 _REFUSED = {
