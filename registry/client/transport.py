@@ -169,7 +169,8 @@ class Transport:
         try:
             with self._begun(call, asked, total_s) as answer:
                 if answer.status != HTTPStatus.OK:
-                    raise explain(asked, Refusal(answer.status, answer.headers, b""))
+                    error = explain(asked, Refusal(answer.status, answer.headers, b""))
+                    raise self._told(error, 1, retry_after(answer.headers))
                 yield answer.chunks
         except ExchangeError as failure:
             raise self._told(unreachable(asked, failure.reason, retryable=failure.retryable), 1, None) from failure
