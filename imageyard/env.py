@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from imageyard.env_values import EnvError, LogStorage, Reader, host_of, is_loopback, linkable
+from imageyard.own_registry import own_storage
 
 __all__ = ["Env", "EnvError", "LogStorage", "env_or_exit", "read_env", "run_dir_of"]
 
@@ -97,6 +98,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
     run_dir = run_dir_of(home)
     http_host, http_port = read.address("IMAGEYARD_HTTP", "127.0.0.1:8000")
     registry = read.registry()
+    storage = own_storage(run_dir, registry)
     return Env(
         home=home,
         run_dir=run_dir,
@@ -107,10 +109,10 @@ def read_env(environ: Mapping[str, str]) -> Env:
         registry_scheme=read.choice(
             "IMAGEYARD_REGISTRY_SCHEME", "http" if is_loopback(host_of(registry)) else "https", ("http", "https")
         ),
-        registry_auth=read.choice("IMAGEYARD_REGISTRY_AUTH", "none", ("none", "token")),
+        registry_auth=read.choice("IMAGEYARD_REGISTRY_AUTH", "token" if storage else "none", ("none", "token")),
         # A registry that `make up` starts is its own, unless that was forbidden.
         owns_started_registry=read.choice("IMAGEYARD_REGISTRY_AUTH", "token", ("none", "token")) == "token",
-        registry_storage=read.path("IMAGEYARD_REGISTRY_STORAGE"),
+        registry_storage=read.path("IMAGEYARD_REGISTRY_STORAGE") or storage,
         collect_window_s=read.number("IMAGEYARD_COLLECT_WINDOW_S", 7200, low=60, high=30 * 86400),
         collect_grace_s=read.number("IMAGEYARD_COLLECT_GRACE_S", 60, low=5, high=3600),
         slots=read.number("IMAGEYARD_SLOTS", len(os.sched_getaffinity(0)), low=1, high=256),

@@ -10,6 +10,7 @@ import time
 from typing import IO
 
 from imageyard.env import Env
+from imageyard.own_registry import note_own_registry
 from imageyard.supervisor import services
 from imageyard.supervisor.child import Child, PartError, rotate
 from imageyard.supervisor.parts import Part, make_private
@@ -161,10 +162,9 @@ class Supervisor:
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling every module anew is half of a start's time
         if self.docker_host:
             environ["DOCKER_HOST"] = self.docker_host
-        if plan.registry is not None and plan.registry.sections:
-            environ["IMAGEYARD_REGISTRY_AUTH"] = "token"
-            environ["IMAGEYARD_REGISTRY_STORAGE"] = str(plan.registry.folder)
-            self.owns_registry = True
+        own = plan.registry if plan.registry is not None and plan.registry.sections else None
+        note_own_registry(self.env.run_dir, self.env.registry, own.folder if own else None)
+        self.owns_registry = own is not None
         return environ
 
     def _wait_for(self, preparation: Child) -> None:
