@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import F
 
 from builds.actions.claim import queued_in_order
+from builds.core.disk import blocks_sentence
 from builds.core.eta import left_seconds
 from builds.core.line import Busy, InLine, start_times
 from builds.core.states import RUNNING, State
@@ -146,6 +147,9 @@ def why_none_takes_builds(workers: Sequence[Worker], pauses: Pauses) -> str:
                 f"No worker can build just now. {worker.host}: {worker.builder_fault} Whoever runs Imageyard mends "
                 "that; then it starts by itself."
             )
+    for worker in staying:
+        if worker.disk_fault and pauses.of(worker.host) is None:
+            return blocks_sentence(worker.disk_fault)
     paused = [(worker.host, pause) for worker in staying if (pause := pauses.of(worker.host))]
     if paused:
         host, pause = paused[0]

@@ -90,6 +90,7 @@ def _introduce() -> bool:
     condition = _condition(check_builder=True)
     started = {"started_at": timezone.now(), "draining_since": None, "drain_asked_at": None, "stopped_at": None}
     workers.report_worker(worker_name(), **started, **condition)
+    _report_disks()
     workers.ring()
     catchup.look_soon(database_now())
     return bool(condition["builder_fault"])
@@ -100,6 +101,7 @@ def _report(*, check_builder: bool, had_fault: bool) -> bool:
     # A build may have met the fault before we did, and said so.
     condition = _condition(check_builder=check_builder or workers.builder_is_at_fault(worker_name()))
     workers.report_worker(worker_name(), **condition)
+    _report_disks()
     _leave_if_drained()
     return bool(condition.get("builder_fault", had_fault))
 
@@ -167,6 +169,13 @@ def _condition(*, check_builder: bool) -> dict[str, Any]:
         remove_containers()
         remove_mirrors()
     return fields
+
+
+def _report_disks() -> None:
+    from builds.actions.disks import report_disks
+    from builds.pipeline.room import measure_disks
+
+    report_disks(worker_name(), measure_disks())
 
 
 def _process_lives(pid: int, started: str) -> bool:

@@ -64,6 +64,10 @@ class Env:
     pause_user_failures: int
     pause_platform_failures: int
     min_free_bytes: int
+    engine_data: str
+    cache: str
+    cache_keep_bytes: int
+    cache_unused_days: int
     test_memory_bytes: int
     test_pids: int
     test_timeout_s: int
@@ -139,6 +143,10 @@ def read_env(environ: Mapping[str, str]) -> Env:
         pause_user_failures=read.number("IMAGEYARD_PAUSE_USER_FAILURES", 25, low=1, high=10_000),
         pause_platform_failures=read.number("IMAGEYARD_PAUSE_PLATFORM_FAILURES", 5, low=1, high=10_000),
         min_free_bytes=read.number("IMAGEYARD_MIN_FREE_GB", 1, low=0, high=1_000_000) * 1024**3,
+        engine_data=read.folder("IMAGEYARD_ENGINE_DATA"),
+        cache=read.choice("IMAGEYARD_CACHE", "auto", ("auto", "own", "shared")),
+        cache_keep_bytes=read.number("IMAGEYARD_CACHE_KEEP_GB", 0, low=0, high=1_000_000) * 1024**3,
+        cache_unused_days=read.number("IMAGEYARD_CACHE_UNUSED_DAYS", 30, low=0, high=3650),
         test_memory_bytes=read.number("IMAGEYARD_TEST_MEMORY_MB", 1024, low=16, high=1024 * 1024) * 1024**2,
         test_pids=read.number("IMAGEYARD_TEST_PIDS", 512, low=16, high=1_000_000),
         test_timeout_s=read.number("IMAGEYARD_TEST_TIMEOUT_S", 900, low=5, high=7 * 86400),

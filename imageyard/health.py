@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from builds.core.disk import Disk, Holds, disk_fault, low_disks
 from builds.models import Worker
+from lib.disks import free_bytes
 from registry.actions import default_registry
 from registry.client import RegistryError
 from registry.opening import open_client
@@ -61,6 +64,7 @@ def _ask_all() -> dict[str, str]:
         "registry": _registry,
         "worker": _worker,
         "builder": _builder,
+        "disk": _disk,
     }
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         return dict(zip(parts, pool.map(_ask, parts.values()), strict=True))
@@ -106,6 +110,16 @@ def _registry() -> str:
 def _worker() -> str:
     alive = Worker.objects.alive().filter(draining_since=None)
     return OK if alive.exists() else "No worker has reported within the last 35 s."
+
+
+def _disk() -> str:
+    """That of web itself, and those of workers, unless one of them has room."""
+    free, total = free_bytes(settings.HOME)
+    own = [Disk((Holds.DATA,), free, total, settings.MIN_FREE_BYTES)]
+    if low := low_disks(own):
+        return disk_fault(socket.gethostname(), low)
+    faults = list(Worker.objects.alive().values_list("disk_fault", flat=True))
+    return OK if not faults or "" in faults else faults[0]
 
 
 def _builder() -> str:

@@ -48,6 +48,12 @@ PAUSE_PLATFORM_FAILURES = ENV.pause_platform_failures
 DRAIN_S = ENV.drain_s
 LOG_CAP_BYTES = ENV.log_cap_bytes
 MIN_FREE_BYTES = ENV.min_free_bytes
+# Where the engine's data can be seen, if its own path for that is not one of this machine (a container's).
+ENGINE_DATA = ENV.engine_data
+# Whether the builder's cache is Imageyard's alone: that of the engine that `make up` started is.
+CACHE_IS_OWN = ENV.cache == "own" or (ENV.cache == "auto" and ENV.docker_host == f"unix://{ENV.run_dir}/docker.sock")
+CACHE_KEEP_BYTES = ENV.cache_keep_bytes
+CACHE_UNUSED_DAYS = ENV.cache_unused_days
 TEST_MEMORY_BYTES = ENV.test_memory_bytes
 TEST_PIDS = ENV.test_pids
 TEST_TIMEOUT_S = ENV.test_timeout_s

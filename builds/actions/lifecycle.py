@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 BACKOFF_S = (10, 60, 180)
 # The same after a worker was lost: that took its lease to be noticed, so the build has waited already.
 LOST_BACKOFF_S = (2, 20, 60)
+# A build that met a full disk waits so long at least, and for room; one that fills disks itself must come to an end.
+SPACE_BACKOFF_S = 60
+MOST_FULL_DISKS = 5
 _REASON = 300  # what `Build.wait_reason` and `Build.skip_reason` hold
 OURSELVES = "Imageyard"
 
@@ -83,6 +86,8 @@ def fail(run: Run, error: BuildError, *, alike: str = "", backoff_s: Sequence[fl
     failures = build.platform_failures + 1
     if error.retryable and build.cancel_requested_at is not None:
         return stop(run)
+    if error.needs_space:
+        return _wait_for_space(run, build, error, alike)
     if error.retryable and failures < settings.MAX_ATTEMPTS:
         wait = backoff_s[min(failures, len(backoff_s)) - 1]
         again = f" It is tried again by itself (attempt {failures + 1} of {settings.MAX_ATTEMPTS})."
@@ -98,6 +103,27 @@ def fail(run: Run, error: BuildError, *, alike: str = "", backoff_s: Sequence[fl
         error_line=error.dockerfile_line,
         failure_key=alike or failure_key(error.kind, error.step or "", error.message),
         platform_failures=failures if error.retryable else build.platform_failures,
+    )
+
+
+def _wait_for_space(run: Run, build: Build, error: BuildError, alike: str) -> bool:
+    """A full disk costs no attempt: the build waits until there is room, unless it fills every disk that it meets."""
+    met = build.space_failures + 1
+    if met < MOST_FULL_DISKS:
+        again = " It waits for room and starts again by itself; that uses up none of its attempts."
+        reason = f"{_shortened(error.message, _REASON - len(again))}{again}"
+        return _back_to_queue(run, reason, wait_s=SPACE_BACKOFF_S, space_failures=met)
+    return _end(
+        run,
+        State.FAILED,
+        is_platform=True,
+        error_kind=error.kind,
+        error_message=f"{error.message} It met a full disk {met} times although there was room when it began: it may "
+        "itself need more than there is.",
+        error_step=(error.step or "")[:500],
+        error_line=error.dockerfile_line,
+        failure_key=alike or failure_key(error.kind, error.step or "", error.message),
+        space_failures=met,
     )
 
 

@@ -21,10 +21,10 @@ MAX_SENTENCE = 300
 class Holds(StrEnum):
     """What is kept on a disk, as the sentences name it."""
 
-    WORK = "work trees and mirrors"
-    ENGINE = "the Docker Engine with its build cache"
-    REGISTRY = "the registry's images"
-    DATA = "the database and logs"
+    WORK = "work trees"
+    ENGINE = "Docker Engine"
+    REGISTRY = "registry"
+    DATA = "database and logs"
 
 
 # What every worker needs room on, wherever it is: where these are full a build ends badly on each of them.
@@ -43,7 +43,7 @@ class Disk:
     @property
     def name(self) -> str:
         """What tells it apart on its host: one filesystem is one disk, whatever is on it."""
-        return " and ".join(part.value for part in self.holds)
+        return ", ".join(part.value for part in self.holds)
 
     @property
     def again_bytes(self) -> int:
@@ -87,8 +87,8 @@ def disk_fault(host: str, low: Sequence[Disk], *, freed: str = "") -> str:
     disk = min(low, key=lambda each: each.free_bytes)
     others = f" {len(low) - 1} more of its disks {'is' if len(low) == 2 else 'are'} low." if len(low) > 1 else ""  # noqa: PLR2004
     return _fitted(
-        f"The disk of {host} that holds {disk.name} has {format_size(disk.free_bytes)} free, and builds start only "
-        f"with {format_size(disk.again_bytes)}.{others}{f' {freed}' if freed else ''} {remedy(disk)}"
+        f"The disk of {host} ({disk.name}) has {format_size(disk.free_bytes)} free, and builds start only with "
+        f"{format_size(disk.again_bytes)}.{others}{f' {freed}' if freed else ''} {remedy(disk)}"
     )
 
 

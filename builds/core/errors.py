@@ -25,7 +25,8 @@ class BuildError(Exception):
 
     `retryable` says that the same build may succeed later without anybody changing anything (a registry that
     answered 502, a builder that went away); such a failure is tried again with backoff and does not use up the
-    user's retries. `step` is the name of the failing step, `dockerfile_line` counts from 1.
+    user's retries. One that `needs_space` met a full disk: it waits for room, and that costs it no attempt either.
+    `step` is the name of the failing step, `dockerfile_line` counts from 1.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class BuildError(Exception):
         message: str,
         *,
         retryable: bool = False,
+        needs_space: bool = False,
         step: str | None = None,
         dockerfile_line: int | None = None,
     ) -> None:
@@ -42,6 +44,7 @@ class BuildError(Exception):
         # A message quotes what strangers wrote.
         self.message = storable(message)
         self.retryable = retryable
+        self.needs_space = needs_space
         self.step = step
         self.dockerfile_line = dockerfile_line
 

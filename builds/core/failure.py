@@ -170,7 +170,7 @@ def _disk_full(evidence: Evidence) -> BuildError:
         f"The builder's disk is full.{during} This is not the fault of the commit: "
         f"an administrator must free space on the builder."
     )
-    return evidence.error(ErrorKind.BUILDER, message, retryable=True)
+    return evidence.error(ErrorKind.BUILDER, message, retryable=True, needs_space=True)
 
 
 def _explain_builder(evidence: Evidence) -> BuildError | None:

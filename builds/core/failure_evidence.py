@@ -83,11 +83,13 @@ class Evidence:
         about = [code(label.instruction), self.place, label.platform]
         return f"{number} ({', '.join(part for part in about if part)})"
 
-    def error(self, kind: ErrorKind, message: str, *, retryable: bool = False) -> BuildError:
+    def error(self, kind: ErrorKind, message: str, *, retryable: bool = False, needs_space: bool = False) -> BuildError:
         """The error with the failing step and line filled in; names out of the build bring no escape codes along."""
         step = self.step.name if self.step else None
         message = " ".join(_CONTROLS.sub("", _ESCAPES.sub("", message)).split())
-        return BuildError(kind, message, retryable=retryable, step=step, dockerfile_line=self.line)
+        return BuildError(
+            kind, message, retryable=retryable, needs_space=needs_space, step=step, dockerfile_line=self.line
+        )
 
 
 def gather(

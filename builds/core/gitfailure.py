@@ -227,7 +227,12 @@ def _platform(text: str) -> Callable[[Asked], BuildError]:
 _ROWS: tuple[tuple[str, Callable[[Asked], BuildError]], ...] = (
     (
         r"no space left on device|disk quota exceeded|unable to write .*: no space",
-        _platform("The disk of the worker that ran this build is full. Its administrator has to make room."),
+        lambda _asked: BuildError(
+            ErrorKind.PLATFORM,
+            "The disk of the worker that ran this build is full. Its administrator has to make room.",
+            retryable=True,
+            needs_space=True,
+        ),
     ),
     (
         r"out of memory|cannot allocate memory|unable to create (threaded|thread)|resource temporarily unavailable",

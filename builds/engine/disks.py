@@ -1,9 +1,7 @@
-"""How full the filesystems are that builds fill. Counts bytes of the kernel's; needs no container and changes nothing."""
+"""How full the filesystems are that builds fill, as the kernel counts. Needs no container and changes nothing."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -13,14 +11,9 @@ from builds.core.disk import Disk, Holds
 from builds.core.errors import BuildError, Stopped
 from builds.engine.dockerclient import bare_client
 from builds.engine.stopflag import StopFlag
+from lib.disks import free_bytes
 
 _ANSWER_S = 20.0
-
-
-def free_bytes(folder: Path) -> tuple[int, int]:
-    """Free for this process and in all, of the filesystem that `folder` is on. Raises OSError."""
-    usage = shutil.disk_usage(folder)
-    return usage.free, usage.total
 
 
 def measure(folders: Mapping[Holds, Path | None], limit_bytes: int) -> tuple[Disk, ...]:
@@ -29,7 +22,7 @@ def measure(folders: Mapping[Holds, Path | None], limit_bytes: int) -> tuple[Dis
     for holds, folder in folders.items():
         if folder is not None:
             with suppress(OSError):
-                by_device.setdefault(os.stat(folder).st_dev, []).append((holds, folder))
+                by_device.setdefault(folder.stat().st_dev, []).append((holds, folder))
     found = []
     for parts in by_device.values():
         with suppress(OSError):

@@ -56,7 +56,7 @@ def bring_content(
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         message = "The disk of the worker that ran this build is full. Its administrator has to make room."
-        raise BuildError(ErrorKind.PLATFORM, message, retryable=True) from error
+        raise BuildError(ErrorKind.PLATFORM, message, retryable=True, needs_space=True) from error
     objects.store.prune(set(files.values()))
     if git_dir is not None:
         _hide_from_status(mirror.git, git_dir, tree, list(files))

@@ -104,7 +104,12 @@ def _masked(job: Job, error: BuildError) -> BuildError:
     masked = job.logbook.redactor.text
     step = masked(error.step) if error.step else error.step
     return BuildError(
-        error.kind, masked(error.message), retryable=error.retryable, step=step, dockerfile_line=error.dockerfile_line
+        error.kind,
+        masked(error.message),
+        retryable=error.retryable,
+        needs_space=error.needs_space,
+        step=step,
+        dockerfile_line=error.dockerfile_line,
     )
 
 

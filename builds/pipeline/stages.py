@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import socket
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from django.conf import settings
 from builds.actions import lifecycle
 from builds.actions.runs import Run
 from builds.actions.workers import report_worker
+from builds.core.disk import disk_fault, low_disks
 from builds.core.errors import BuildError, ErrorKind, Skipped, Stopped
 from builds.core.failure_evidence import code
 from builds.core.progress_events import parse_step_name
@@ -28,9 +31,10 @@ from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
 from builds.pipeline.publish import Publisher
 from builds.pipeline.record import record
+from builds.pipeline.room import measure_disks
 from builds.pipeline.testing import run_tests, tests_of
 from builds.pipeline.watch import watched
-from lib.humanize import format_duration, format_size
+from lib.humanize import format_duration
 
 log = structlog.get_logger(__name__)
 _MINUTE_S = 60
@@ -102,15 +106,11 @@ def _go(job: Job) -> None:
 
 
 def _check_disk() -> None:
+    """It was looked at before the claim; another slot may have filled it since."""
     settings.WORK_DIR.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.WORK_DIR).free
-    if free < settings.MIN_FREE_BYTES:
-        raise BuildError(
-            ErrorKind.PLATFORM,
-            f"The worker's disk is full: {format_size(free)} are free, and builds need "
-            f"{format_size(settings.MIN_FREE_BYTES)}. Whoever runs Imageyard makes room there.",
-            retryable=True,
-        )
+    if low := low_disks(measure_disks()):
+        fault = disk_fault(socket.gethostname(), low)
+        raise BuildError(ErrorKind.PLATFORM, fault, retryable=True, needs_space=True)
 
 
 def _end(job: Job, ended: Ended | None) -> Ended | None:
@@ -163,6 +163,9 @@ def _in_step(name: str) -> str:
 
 
 def _our_fault(error: Exception) -> BuildError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = "A disk of the worker that ran this build is full. Its administrator has to make room."
+        return BuildError(ErrorKind.PLATFORM, message, retryable=True, needs_space=True)
     return BuildError(
         ErrorKind.PLATFORM,
         f"Imageyard itself met a fault ({type(error).__name__}) that its log tells more of. It is not your build.",

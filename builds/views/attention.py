@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Subquery
 from django.urls import reverse
 
@@ -14,7 +13,7 @@ from accounts.access import member_of
 from accounts.models import Role
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildRule, CatchUp, Pause, Worker
-from lib.humanize import format_size, plural
+from lib.humanize import plural
 from registry.models import Repository
 
 MOST = 6
@@ -55,12 +54,9 @@ def _workers() -> Iterator[Notice]:
             yield Notice(
                 "bad", "engine-off", f"The builder of {worker.host} does not answer", worker.builder_fault, queue
             )
-        if worker.disk_free_bytes is not None and worker.disk_free_bytes < settings.MIN_FREE_BYTES:
-            free, wanted = format_size(worker.disk_free_bytes), format_size(settings.MIN_FREE_BYTES)
-            text = (
-                f"{free} are free, and a build needs {wanted}. Prune images and cache there, or give it a larger disk."
-            )
-            yield Notice("warn", "database-exclamation", f"The disk of {worker.host} is nearly full", text, queue)
+        if worker.disk_fault:
+            title = f"{worker.host} takes no builds: a disk is nearly full"
+            yield Notice("bad", "database-exclamation", title, worker.disk_fault, queue)
 
 
 def _pauses() -> Iterator[Notice]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
+from builds.core.disk import read_disks
 from builds.core.states import RUNNING
 from builds.models import Build, Pause, Pauses, Step, Worker
 from lib.clock import database_now
@@ -102,7 +103,8 @@ def why_idle(worker: Worker, pause: Pause | None) -> str:
         )
     if pause:
         return f"{pause.sentence} What runs goes on."
-    return f"Takes no builds: {worker.builder_fault}" if worker.builder_fault else ""
+    fault = worker.builder_fault or worker.disk_fault
+    return f"Takes no builds: {fault}" if fault else ""
 
 
 def pace_of_workers() -> dict[str, int]:
@@ -121,7 +123,13 @@ def _steps_now(builds: list[Build]) -> dict[int, str]:
 def gauges_of(worker: Worker) -> list[Gauge]:
     """Disk, memory and processors, as far as the worker has told of them."""
     found = []
-    if worker.disk_total_bytes and worker.disk_free_bytes is not None:
+    disks = read_disks(worker.disks)
+    for disk in disks:
+        name = "Disk" if len(disks) == 1 else f"Disk: {disk.name}"
+        found.append(_of_bytes(name, disk.free_bytes, disk.total_bytes, low=disk.name in worker.low_disks))
+    if disks:
+        pass
+    elif worker.disk_total_bytes and worker.disk_free_bytes is not None:
         low = worker.disk_free_bytes < settings.MIN_FREE_BYTES
         found.append(_of_bytes("Disk", worker.disk_free_bytes, worker.disk_total_bytes, low=low))
     elif worker.disk_free_bytes is not None:

@@ -214,7 +214,9 @@ class Supervisor:
             return ""
         try:
             parts = json.loads(ready[1])["parts"]
-            return " and ".join(name for name, said in parts.items() if said != "ok") or "every part"
+            late = [name for name, said in parts.items() if said != "ok"]
+            # A full disk keeps builds back, not Imageyard: its pages are where room is made.
+            return " and ".join(name for name in late if name != "disk") if late else "every part"
         except (ValueError, KeyError, AttributeError):
             return "every part"
 

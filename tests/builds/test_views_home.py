@@ -61,9 +61,9 @@ def test_it_says_that_no_worker_is_connected(owner):
     assert "No worker is connected" in words(owner.get("/"))
 
 
-def test_it_says_that_a_disk_is_nearly_full(owner, worker, settings):
-    Worker.objects.update(disk_free_bytes=settings.MIN_FREE_BYTES - 1)
-    assert "The disk of builder-1 is nearly full" in words(owner.get("/"))
+def test_8_it_says_that_a_disk_is_nearly_full(owner, worker):
+    Worker.objects.update(disk_fault="The disk of builder-1 (Docker Engine) has 0.4 GB free.")
+    assert "builder-1 takes no builds: a disk is nearly full The disk of builder-1 (Docker" in words(owner.get("/"))
 
 
 def test_it_says_that_a_builder_does_not_answer(owner, worker):

@@ -87,11 +87,14 @@ def second_attempt(yard: Yard, build: dict[str, Any]) -> list[str]:
 
 
 def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fragile, base_image: str):
-    """12. A platform fault is told apart from a user's fault, is retried, and does not use up the user's retries."""
+    """12. A platform fault is told apart from a user's fault, and does not use up the user's retries.
+
+    Below the limit nothing is claimed at all.
+    """
     yard = fragile.yard
     linked = yard.link("lost/disk")
     worker = yard.processes("celery -A imageyard worker")[0]
-    # While the yard's own worker looks away, another one takes the build whose disk is too small for it.
+    # While the yard's own worker looks away, another one hears the bell whose disk is too small for it.
     kill(worker, signal.SIGSTOP)
     try:
         build = linked.start({"Dockerfile": fresh(base_image)})
@@ -100,13 +103,9 @@ def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fra
     finally:
         kill(worker, signal.SIGCONT)
     waiting = yard.build(build["id"])
-    assert (waiting["state"], waiting["attempt"]) == ("queued", 1)
-    assert waiting["sentence"].startswith("The worker's disk is full: ")
-    assert (
-        "Whoever runs Imageyard makes room there. It is tried again by itself (attempt 2 of 3)." in waiting["sentence"]
-    )
+    assert (waiting["state"], waiting["attempt"]) == ("queued", 0)
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
-    assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 2, ["latest"]), build["sentence"]
+    assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 1, ["latest"]), build["sentence"]
 
 
 def test_q02_3_a_killed_slot_gives_its_build_to_a_second_attempt(fragile: Fragile, began):

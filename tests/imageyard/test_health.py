@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from imageyard import health
+from tests.factories import make_worker
+
+_DISK = health._disk
 
 
 @pytest.fixture
@@ -12,7 +15,7 @@ def asked(monkeypatch) -> list[str]:
     """Every part answers in an instant; the names of those that were asked."""
     names: list[str] = []
     monkeypatch.setattr(health._Last, "at", -health.FRESH_S)
-    for name in ("database", "redis", "registry", "worker", "builder"):
+    for name in ("database", "redis", "registry", "worker", "builder", "disk"):
         monkeypatch.setattr(health, f"_{name}", lambda name=name: names.append(name) or health.OK)
     return names
 
@@ -20,7 +23,7 @@ def asked(monkeypatch) -> list[str]:
 @pytest.mark.django_db
 def test_it_is_ready_when_every_part_answers(client, asked):
     answer = client.get("/readyz")
-    parts = dict.fromkeys(["database", "redis", "registry", "worker", "builder"], "ok")
+    parts = dict.fromkeys(["database", "redis", "registry", "worker", "builder", "disk"], "ok")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "parts": parts})
 
 
@@ -46,4 +49,19 @@ def test_it_tells_no_stranger_what_the_database_said(client, asked, monkeypatch)
 def test_it_asks_each_part_once_in_a_second_whoever_asks(client, asked):
     for _ in range(5):
         client.get("/readyz")
-    assert len(asked) == 5
+    assert len(asked) == 6
+
+
+@pytest.mark.django_db
+def test_8_it_says_which_disk_of_which_host_has_no_room_for_builds(client, asked, monkeypatch):
+    monkeypatch.setattr(health, "_disk", _DISK)
+    monkeypatch.setattr(health, "free_bytes", lambda folder: (10**9, 10**12))
+    told = client.get("/readyz")
+    assert told.status_code == 503
+    assert "(database and logs) has 1.0 GB free, and builds start only with 1.3 GB." in told.json()["parts"]["disk"]
+    monkeypatch.setattr(health, "free_bytes", lambda folder: (10**11, 10**12))
+    assert health._disk() == health.OK
+    make_worker(disk_fault="The disk of builder-1 (Docker Engine) has 0.4 GB free.")
+    assert health._disk() == "The disk of builder-1 (Docker Engine) has 0.4 GB free."
+    make_worker("w2", "builder-2")
+    assert health._disk() == health.OK, "another one has room"
