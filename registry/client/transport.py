@@ -249,7 +249,7 @@ class Transport:
             status=error.status,
             retryable=error.retryable,
             code=error.code,
-            retry_after_s=hint,
+            retry_after_s=error.retry_after_s if hint is None else hint,
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from registry.client import RegistryError, RegistryErrorKind
+from registry.client import Place, RegistryError, RegistryErrorKind, copy_image
 from registry.core.copy_plan import DEEPEST, MOST_MANIFESTS
 from registry.core.manifest import OCI_INDEX
 from tests.fake_registry import FakeRegistry, fake_registry
@@ -272,10 +272,13 @@ def test_x04_a_token_that_ends_in_the_middle_is_made_anew(
     one: FakeRegistry, other: FakeRegistry, connect: Connect
 ) -> None:
     """Field case X04: the token server's tokens end while blobs are on their way; each side logs in again."""
-    for server, step in ((one, "blob get"), (other, "upload send")):
+    for server in (one, other):
         server.state.auth = "bearer"
-        server.state.on_step = _ends_once(server, step)
-    copied(connect, one, other, put(one, FROM, IMAGE), user="bot")
+    source, target = connect(one.host, "bot", "secret-of-bot"), connect(other.host, "bot", "secret-of-bot")
+    places = Place(source, FROM), Place(target, TO)
+    copy_image(*places, put(one, FROM, make_image("before")))
+    one.state.on_step, other.state.on_step = _ends_once(one, "blob get"), _ends_once(other, "upload send")
+    copy_image(*places, put(one, FROM, IMAGE))
     assert has(other, TO, IMAGE)
     assert min(server.state.count("GET", "/token") for server in (one, other)) > 1
 
