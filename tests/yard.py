@@ -275,8 +275,10 @@ class Yard:
         """Let the repository's images go to another registry."""
         space, name = path.split("/")
         self.sql(
-            "INSERT OR IGNORE INTO registry_registry (name, host, scheme, username, password, is_default, "
-            "keeps_build_tags, created_at) VALUES (?, ?, 'http', '', '', 0, 1, CURRENT_TIMESTAMP)",
+            "INSERT OR IGNORE INTO registry_registry (name, host, kind, scheme, username, password, is_default, "
+            "keeps_build_tags, path_template, test_path, check_state, check_sentence, check_lines, checks_good, "
+            "checks_failed, last_error, created_at) VALUES (?, ?, 'plain', 'http', '', '', 0, 1, "
+            "'{namespace}/{name}', '', '', '', '[]', 0, 0, '', CURRENT_TIMESTAMP)",
             host,
             host,
         )

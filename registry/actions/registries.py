@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
+from registry.core.kinds import kind_of_host
 from registry.models import Registry
 
 
@@ -14,7 +15,13 @@ def default_registry() -> Registry:
     if found is not None and found.host == settings.REGISTRY_HOST:
         return found
     registry, _ = Registry.objects.get_or_create(
-        host=settings.REGISTRY_HOST, defaults={"name": settings.REGISTRY_HOST, "scheme": settings.REGISTRY_SCHEME}
+        host=settings.REGISTRY_HOST,
+        namespace=None,
+        defaults={
+            "name": settings.REGISTRY_HOST,
+            "scheme": settings.REGISTRY_SCHEME,
+            "kind": kind_of_host(settings.REGISTRY_HOST),
+        },
     )
     with transaction.atomic():
         list(Registry.objects.select_for_update().order_by("pk"))  # two processes at their first start

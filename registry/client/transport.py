@@ -103,11 +103,6 @@ class Transport:
         """Whether the registry is to believe tokens of our own."""
         return self._log_ins.sign is not None
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Both names of the registry: in images, and where its API is."""
-        return frozenset({self.host, self.address})
-
     def log_in(self, challenge: Challenge, call: Call, scope: str) -> LogIn:
         """Make the log-in that `challenge` wants, for `scope`. Asked once. Raises `RegistryError`."""
         asked, failure = self.asked(call), None
