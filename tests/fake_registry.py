@@ -89,6 +89,7 @@ class State:
     put_faults: dict[str, list[int]] = field(default_factory=dict)  # tag → statuses of its next puts, 201: it works
     on_put: Callable[[str], None] | None = None
     deletes_tags: bool = True
+    takes_all: bool = False  # the deletion of a tag takes its image, with every other tag
     auth: str = ""  # "", "basic" or "bearer"
     accounts: dict[str, str] = field(default_factory=lambda: {"bot": "secret-of-bot"})
     may_push: bool = True
@@ -313,7 +314,7 @@ class Handler(BaseHTTPRequestHandler):
             if ":" not in reference and not state.deletes_tags:
                 return self.refuse(405, "UNSUPPORTED", "The operation is unsupported.")
             gone = [key for key, value in state.manifests.items() if key[0] == repository and value[1] == found[1]]
-            for key in gone if ":" in reference else [(repository, reference)]:
+            for key in gone if ":" in reference or state.takes_all else [(repository, reference)]:
                 del state.manifests[key]
             return self.answer(202)
         return self.answer(200, found[1], Content_Type=found[0], Docker_Content_Digest=sha256(found[1]))

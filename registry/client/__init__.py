@@ -2,6 +2,7 @@
 
 from registry.client.blob_copy import Place
 from registry.client.client import Deletion, Ping, RegistryClient
+from registry.client.deletion import Outcome, Taken, take_tag_away
 from registry.client.promote import Copied, copy_image
 from registry.client.publish import put_tags
 from registry.core.errors import RegistryError, RegistryErrorKind
@@ -14,12 +15,15 @@ __all__ = [
     "Deletion",
     "ImageFacts",
     "Manifest",
+    "Outcome",
     "Ping",
     "Place",
     "Publication",
     "RegistryClient",
     "RegistryError",
     "RegistryErrorKind",
+    "Taken",
     "copy_image",
     "put_tags",
+    "take_tag_away",
 ]

@@ -229,11 +229,14 @@ class RegistryClient:
         found = self.find(repository, tag)
         if found is None:
             return Deletion.ABSENT
-        unused = digest_of(uuid.uuid4().bytes)
-        if self._delete(self._manifest_call("DELETE", repository, unused, "deletion")) is Deletion.UNSUPPORTED:
+        if self.delete_manifest(repository, digest_of(uuid.uuid4().bytes)) is Deletion.UNSUPPORTED:
             return Deletion.UNSUPPORTED
-        digest = self.put_manifest(repository, tag, stand_in(found, uuid.uuid4().hex))
-        return self._delete(self._manifest_call("DELETE", repository, digest, "deletion"))
+        return self.delete_manifest(repository, self.put_manifest(repository, tag, stand_in(found, uuid.uuid4().hex)))
+
+    def delete_manifest(self, repository: str, digest: str) -> Deletion:
+        """Take away a manifest, and with it every tag that has it; indexes that name it are then broken."""
+        call = self._manifest_call("DELETE", repository, digest, "deletion")
+        return self._delete(call) if is_digest(digest) else Deletion.UNSUPPORTED
 
     def blob(self, repository: str, digest: str, *, max_bytes: int = CONFIG_BYTES) -> bytes:
         """Read one small blob (an image configuration, a provenance document), verified against its digest."""
