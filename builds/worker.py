@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 REPORT_S = 10.0
 _PR_SET_PDEATHSIG = 1
 _ended = threading.Event()
-_shells: list[Any] = []
+_beside: list[Any] = []  # what runs in threads of their own, beside the slots
 
 
 def worker_name() -> str:
@@ -75,8 +75,13 @@ def _worker_ready(**_: Any) -> None:
     from builds.pipeline.shells import Shells
 
     shells = Shells(worker_name())
-    _shells.append(shells)
+    _beside.append(shells)
     shells.start()
+    from builds.pipeline.housekeeping import Housekeeper
+
+    housekeeper = Housekeeper(worker_name())
+    _beside.append(housekeeper)
+    housekeeper.start()
 
 
 def _take_over() -> None:
@@ -125,8 +130,8 @@ def _worker_shutting_down(**_: Any) -> None:
 @worker_shutdown.connect
 def _worker_ended(**_: Any) -> None:
     _ended.set()
-    for shells in _shells:
-        shells.close()
+    for each in _beside:
+        each.close()
     workers.worker_stopped(worker_name())
 
 
