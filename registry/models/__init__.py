@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.models.collection import CollectionRun
 from registry.models.credential import PullCredential
 from registry.models.deletion import TagDeletion
 from registry.models.destination import Destination
@@ -16,6 +17,7 @@ __all__ = [
     "DIGEST",
     "REPOSITORY_NAME",
     "Checked",
+    "CollectionRun",
     "Destination",
     "PullCredential",
     "Quota",
