@@ -78,6 +78,8 @@ class Quota(models.Model):
     limit_bytes = models.BigIntegerField()
     set_at = models.DateTimeField(default=timezone.now)
     set_by = models.CharField(max_length=150, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a push was last refused.")
+    refused_by = models.CharField(max_length=150, blank=True, editable=False, help_text="Whose push that was.")
 
     class Meta:
         constraints = [
