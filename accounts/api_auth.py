@@ -24,6 +24,7 @@ class TokenAuth(HttpBearer):
         if sentence := api_refusal(row.scope):
             raise Refused(sentence, code="forbidden")
         request.user = row.user
+        request.api_token = row  # type: ignore[attr-defined]  # what it makes ends no later than itself
         return row.user
 
 

@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
+from accounts.api import namespaces, robots, tokens
 from accounts.api_auth import api_auth
 from builds.actions import NothingMatches, RulesRefused
 from builds.api import (
@@ -91,6 +92,9 @@ api = NinjaAPI(
     auth=api_auth,
     parser=Bodies(),
 )
+api.add_router("", tokens.router)
+api.add_router("", namespaces.router)
+api.add_router("", robots.router)
 api.add_router("", repositories.router)
 api.add_router("", builds.router)
 api.add_router("", logs.router)

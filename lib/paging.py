@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.core import signing
 from django.db.models import Q, QuerySet
@@ -72,7 +73,7 @@ def _written(value: Any) -> Any:
         return {"at": value.isoformat()}
     if isinstance(value, bytes | memoryview):
         return {"hex": bytes(value).hex()}
-    return value
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _read(value: Any) -> Any:

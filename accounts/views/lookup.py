@@ -24,13 +24,24 @@ def find_namespace(request: HttpRequest, name: str, *, role: Role = Role.READ) -
 
     Raises Http404 for who is no member, PermissionDenied for a member of a lower role.
     """
-    namespace = Namespace.objects.filter(name=name).first() if "\0" not in name else None
+    namespace = Namespace.objects.filter(name=name).first()
     mine = access_in(request, namespace).role if namespace else None
     if namespace is None or mine is None:
         raise Http404(f"There is no namespace {name}, or you are not a member of it.")
     if mine < role:
         raise PermissionDenied(f"You need the {role.label} role in {name} to do that. Ask an owner of {name} for it.")
     return namespace
+
+
+def find_robot(request: HttpRequest, namespace: str, name: str) -> User:
+    """The robot `namespace+name`, for administrators of the namespace. Raises as `find_namespace`, or Http404."""
+    space = find_namespace(request, namespace, role=Role.ADMIN)
+    rows = User.objects.filter(robot_of=space, robot_removed_at=None)
+    found = rows.filter(username=f"{namespace}+{name}").first()
+    if found is None:
+        raise Http404(f"{namespace} has no robot {name}. It may have been removed.")
+    found.robot_of = space  # spares the query for what is at hand
+    return found
 
 
 def namespace_page(request: HttpRequest, namespace: Namespace, tab: str) -> dict[str, Any]:

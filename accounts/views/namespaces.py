@@ -33,16 +33,17 @@ def namespaces(request: HttpRequest) -> HttpResponse:
             form.add_error("name", refused.sentence)
         else:
             return redirect("namespace-members", made.name)
-    search = request.GET.get("q", "").strip().replace("\0", "")
+    search = request.GET.get("q", "").strip()
     mine = Membership.objects.filter(namespace=OuterRef("pk"), user=user).values("role")
     rows = Namespace.objects.with_role(user, Role.READ).filter(Q(name__icontains=search)).annotate(mine=Subquery(mine))
     page = Paginator(rows.order_by("name"), PAGE).get_page(request.GET.get("page"))
     found: list[Any] = list(page.object_list)
+    has_own = Namespace.objects.filter(name=user.username.lower()).exists()
     context = {
         "page": page,
         "rows": [(row, Role(row.mine).label if row.mine else "") for row in found],
         "search": search,
         "form": form,
-        "may_make": user.is_superuser or not Namespace.objects.filter(name=user.username.lower()).exists(),
+        "may_make": form.is_bound or user.is_superuser or not has_own,
     }
     return render(request, "accounts/namespaces.html", context, status=422 if form.is_bound else 200)

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Max, OuterRef, Subquery
 from django.db.models.functions import Coalesce
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -24,7 +24,7 @@ from accounts.actions import (
 from accounts.forms import NewRobotForm, RobotForm, TokenForm
 from accounts.models import ApiToken, Membership, Namespace, Role, User
 from accounts.tokens import revoke_token
-from accounts.views.lookup import find_namespace, namespace_page, person
+from accounts.views.lookup import find_namespace, find_robot, namespace_page, person
 from accounts.views.token_rows import keep_text, take_new, token_rows
 from lib.refusal import Refused
 
@@ -59,7 +59,8 @@ def robots(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def robot(request: HttpRequest, name: str, robot: str) -> HttpResponse:
     """One robot; a POST makes a token, which the next page shows this once."""
-    namespace, found = _find(request, name, robot)
+    found = find_robot(request, name, robot)
+    namespace = _of(found)
     form = TokenForm(request.POST or None, namespace=namespace)
     if request.method == "POST" and form.is_valid():
         try:
@@ -87,7 +88,7 @@ def robot(request: HttpRequest, name: str, robot: str) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, name: str, robot: str) -> HttpResponse:
     """Another role, another word on what it is for."""
-    _, found = _find(request, name, robot)
+    found = find_robot(request, name, robot)
     form = RobotForm(request.POST)
     if not form.is_valid():
         messages.error(request, "A robot has the read or the write role, and a word of at most 200 characters.")
@@ -105,7 +106,7 @@ def change(request: HttpRequest, name: str, robot: str) -> HttpResponse:
 @require_POST
 def switch(request: HttpRequest, name: str, robot: str) -> HttpResponse:
     """Enable it or, without `enabled`, disable it."""
-    _, found = _find(request, name, robot)
+    found = find_robot(request, name, robot)
     enabled = request.POST.get("enabled") == "1"
     try:
         set_robot_enabled(person(request), found, enabled=enabled)
@@ -121,7 +122,7 @@ def switch(request: HttpRequest, name: str, robot: str) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, name: str, robot: str) -> HttpResponse:
     """End it with its tokens."""
-    _, found = _find(request, name, robot)
+    found = find_robot(request, name, robot)
     remove_robot(person(request), found)
     messages.success(request, f"{found} is removed, and its tokens with it. Histories keep its name.")
     return redirect("namespace-robots", name)
@@ -131,7 +132,7 @@ def remove(request: HttpRequest, name: str, robot: str) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, name: str, robot: str, token_id: UUID) -> HttpResponse:
     """End one of its tokens; the others go on."""
-    _, found = _find(request, name, robot)
+    found = find_robot(request, name, robot)
     token = get_object_or_404(ApiToken, pk=token_id, user=found)
     revoke_token(person(request), token)
     messages.success(request, f"The token {token.name} of {found} is revoked; whatever used it is refused from now on.")
@@ -143,15 +144,10 @@ def short_name(robot: User) -> str:
     return robot.username.partition("+")[2]
 
 
+def _of(robot: User) -> Namespace:
+    assert robot.robot_of is not None
+    return robot.robot_of
+
+
 def _role(role: int | None) -> str:
     return str(Role(role).label) if role else "no"
-
-
-def _find(request: HttpRequest, name: str, robot: str) -> tuple[Namespace, User]:
-    namespace = find_namespace(request, name, role=Role.ADMIN)
-    rows = User.objects.filter(robot_of=namespace, robot_removed_at=None)
-    found = rows.filter(username=f"{name}+{robot}").first() if "\0" not in robot else None
-    if found is None:
-        raise Http404(f"{name} has no robot {robot}. It may have been removed.")
-    found.robot_of = namespace
-    return namespace, found
