@@ -28,6 +28,7 @@ def tick() -> None:
     from builds.actions.debug_shells import sweep_shells
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
+    from builds.actions.tag_news import ring_for_news
     from builds.actions.tag_orders import ring_for_orders
     from builds.actions.upkeep import ring_for_due, sweep_all
 
@@ -37,6 +38,7 @@ def tick() -> None:
     ring_for_readings(now)
     ring_for_looks(now)
     ring_for_orders(now)
+    ring_for_news()
     sweep_debug_images(now)
     sweep_shells(now)
     ring_for_due(now)
@@ -154,6 +156,14 @@ def look_at_images(speed: str) -> None:
     from builds.pipeline import image_looks
 
     image_looks.look_at_images("slow" if speed == "slow" else "quick")
+
+
+@shared_task(name="builds.read_tag_news")
+def read_tag_news() -> None:
+    """Read which tags somebody moved past any build."""
+    from builds.actions import tag_news
+
+    tag_news.read_tag_news()
 
 
 @shared_task(name="builds.move_tags")

@@ -260,6 +260,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 8 * 86400, "socket_keep
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "builds.tick", "schedule": 10.0, "options": {"expires": 9.0}},
     "mend-schedules": {"task": "builds.mend_schedules", "schedule": 600.0, "options": {"expires": 300.0}},
+    "registry-tick": {"task": "registry.tick", "schedule": 10.0, "options": {"expires": 9.0}},
+    "registry-minutely": {"task": "registry.minutely", "schedule": 60.0, "options": {"expires": 50.0}},
     "webhooks-tick": {"task": "webhooks.tick", "schedule": 10.0, "options": {"expires": 9.0}},
     "webhooks-hourly": {"task": "webhooks.hourly", "schedule": 3600.0, "options": {"expires": 3000.0}},
 }

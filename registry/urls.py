@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from registry.views import namespaces, token
+from registry.views import events, namespaces, token
 
 N = "n/<str:name>"
 
 urlpatterns: list[URLPattern] = [
+    path("registry/events", events.events, name="registry-events"),
     path("registry/token", token.token, name="registry-token"),
     path(N, namespaces.namespace, name="namespace"),
 ]
