@@ -15,6 +15,14 @@ def check_registry(registry_id: int) -> None:
     checks.check_registry(registry_id)
 
 
+@shared_task(name="registry.look_at_hub_cache")
+def look_at_hub_cache() -> None:
+    """Whether the cache for Docker Hub answers, and how much it holds."""
+    from registry.errands.hub_cache import look_at_hub_cache as look
+
+    look()
+
+
 @shared_task(name="registry.check_credential")
 def check_credential(credential_id: int) -> None:
     """Try an account that reads base images."""
@@ -38,11 +46,13 @@ def tick() -> None:
 
 @shared_task(name="registry.minutely")
 def minutely() -> None:
-    """Every minute from beat: ring for repositories whose tags are to be held against the registry."""
+    """Every minute from beat: ring for repositories whose tags are to be held against the registry, and for storage."""
     from registry.actions.comparisons import ring_for_comparisons
+    from registry.actions.storage import ring_for_measure
     from registry.actions.told import forget_told
 
     now = database_now()
+    ring_for_measure(now)
     ring_for_comparisons(now)
     forget_told(now)
 
@@ -61,6 +71,17 @@ def read_facts() -> None:
     from registry.errands.facts import read_facts as read
 
     read()
+
+
+@shared_task(name="registry.measure_storage")
+def measure_storage(passed_on: int = 0) -> None:
+    """Measure what images take up."""
+    import os
+    import socket
+
+    from registry.errands import storage
+
+    storage.measure_storage(f"{socket.gethostname()}-{os.getpid()}", passed_on)
 
 
 @shared_task(name="registry.compare_tags")

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import NAMESPACE_NAME, Role
 from lib.refusal import Refused
 from registry.actions.entry import Caller
+from registry.actions.quotas import full_paths, note_refused_push
 from registry.actions.repositories import create_repository
 from registry.core.grants import NOTHING, PULL, PUSH, Access, actions_for, decide, wished
 from registry.core.scopes import REPOSITORY, Wanted
@@ -20,20 +21,36 @@ from registry.models import REPOSITORY_NAME, Repository
 
 log = structlog.get_logger(__name__)
 Allowed = dict[str, frozenset[str]]
+_PUSHES = frozenset({PUSH})
 
 
 def grant(caller: Caller, wanted: Collection[Wanted]) -> tuple[Access, ...]:
     """The intersection of what is asked, what the caller may do, and what the log-in is good for.
 
     A push to a repository that is not there, by somebody who may make it, makes it: private, and audited. Of what is
-    somebody else's nothing is granted, as of what does not exist. At most three queries for any number of scopes.
+    somebody else's nothing is granted, as of what does not exist. At most four queries for any number of scopes.
     """
     paths = {one.name for one in wanted if one.type == REPOSITORY and _split(one.name) is not None}
     allowed = _allowed(caller, paths)
+    full = _full(caller, wanted, allowed)
     for one in wanted:
-        if _should_be_made(caller, one, allowed) and _make(caller, one.name):
+        if one.name not in full and _should_be_made(caller, one, allowed) and _make(caller, one.name):
             allowed |= _allowed(caller, {one.name})
-    return decide(wanted, lambda path: allowed.get(path, NOTHING), caller.ceiling)
+    return decide(
+        wanted, lambda path: allowed.get(path, NOTHING) - (_PUSHES if path in full else NOTHING), caller.ceiling
+    )
+
+
+def _full(caller: Caller, wanted: Collection[Wanted], allowed: Allowed) -> set[str]:
+    """What cannot be pushed to because its quota is used up. A build that has begun may end: it was looked at then."""
+    pushes = {one.name for one in wanted if one.type == REPOSITORY and PUSH in wished(one) and _split(one.name)}
+    if caller.user is None or not pushes:
+        return set()
+    full = full_paths(pushes)
+    for path in sorted(full):
+        if PUSH in allowed.get(path, NOTHING):
+            note_refused_push(caller.user, path)
+    return full
 
 
 def _allowed(caller: Caller, paths: Collection[str]) -> Allowed:

@@ -15,7 +15,7 @@ _WEEK = 7
 
 @dataclass(slots=True)
 class Measured:
-    """What one repository, namespace or registry takes up. Each blob counts once; what can be reclaimed is part of it."""
+    """What one repository, namespace or registry takes up. Each blob counts once; the reclaimable are among them."""
 
     images: int = 0
     tags: int = 0
@@ -39,18 +39,20 @@ class Measured:
 
 
 def estimate(tags: Iterable[tuple[int, str, int | None]]) -> dict[int, Measured]:
-    """By repository, from (repository, digest, size) of its tags: each digest once.
+    """By repository, from (repository, digest, size) of tags, one repository after the other: each digest once.
 
     Layers that two images have in common count for both, so it is rather too much than too little; images without a
     tag are not known at all.
     """
     found: dict[int, Measured] = {}
-    seen: set[tuple[int, str]] = set()
+    seen: set[str] = set()
     for repository, digest, size in tags:
-        use = found.setdefault(repository, Measured(is_estimate=True))
+        if repository not in found:
+            found[repository], seen = Measured(is_estimate=True), set()
+        use = found[repository]
         use.tags += 1
-        if (repository, digest) not in seen:
-            seen.add((repository, digest))
+        if digest not in seen:
+            seen.add(digest)
             use.images += 1
             use.unique_bytes += size or 0
     return found
