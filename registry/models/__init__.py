@@ -6,6 +6,7 @@ from registry.models.collection import CollectionRun
 from registry.models.credential import PullCredential
 from registry.models.deletion import TagDeletion
 from registry.models.destination import Destination
+from registry.models.events import RegistryEvent, RegistryWatch, TagComparison, TagNews
 from registry.models.registry import Checked, Registry
 from registry.models.repository import REPOSITORY_NAME, Repository, RepositoryQuerySet
 from registry.models.retention import RetentionPolicy, RetentionPolicyQuerySet, RetentionRun
@@ -22,6 +23,8 @@ __all__ = [
     "PullCredential",
     "Quota",
     "Registry",
+    "RegistryEvent",
+    "RegistryWatch",
     "Repository",
     "RepositoryQuerySet",
     "RetentionPolicy",
@@ -32,8 +35,10 @@ __all__ = [
     "StorageSurvey",
     "StorageUse",
     "Tag",
+    "TagComparison",
     "TagDeletion",
     "TagKeyField",
     "TagMove",
+    "TagNews",
     "TagQuerySet",
 ]
