@@ -29,7 +29,7 @@ def tick() -> None:
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
     from builds.actions.tag_news import ring_for_news
-    from builds.actions.tag_orders import ring_for_orders
+    from builds.actions.tag_turns import ring_for_orders
     from builds.actions.upkeep import ring_for_due, sweep_all
 
     now = database_now()
@@ -172,3 +172,11 @@ def move_tags() -> None:
     from builds.pipeline import tag_orders
 
     tag_orders.move_tags()
+
+
+@shared_task(name="builds.copy_images")
+def copy_images() -> None:
+    """Copy the images that people promote from one repository to another."""
+    from builds.pipeline import promotions
+
+    promotions.copy_images(worker_name())

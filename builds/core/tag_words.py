@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from builds.core.fixed_tags import never_moves
 from builds.core.refnames import quoted
+from registry.core.origin import Origin
 
 
-def image_words(build_number: int | None, digest: str) -> str:
-    """What a tag points to, in a sentence: "build #41", or the beginning of a digest that no build has."""
+def image_words(build_number: int | None, digest: str, origin: Origin | None = None) -> str:
+    """What a tag points to, in a sentence: "build #41", "acme/web build #41 (`sha256:…`)", or the beginning of a digest
+    that no build has.
+    """
     if build_number:
         return f"build #{build_number}"
     algorithm, _, digits = digest.partition(":")
-    return f"`{algorithm}:{digits[:12]}`"
+    shown = f"`{algorithm}:{digits[:12]}`"
+    if origin is None:
+        return shown
+    return (
+        f"{origin.path} build #{origin.build_number} ({shown})" if origin.build_number else f"{shown} of {origin.path}"
+    )
+
+
+def promoted_words(tag: str, before: str, after: str, by: str, *, hold: bool | None) -> str:
+    """What was done: "`latest` was promoted from acme/web build #41 (`sha256:…`) by wendy. Before, it was at …"."""
+    held = " It is held there." if hold else ""
+    was = f" Before, it was at {before}." if before else ""
+    return f"{quoted(tag)} was promoted from {after} by {by}.{was}{held}"
 
 
 def moved_words(tag: str, before: str, after: str, by: str, *, is_rollback: bool, hold: bool | None) -> str:

@@ -21,16 +21,16 @@ LOST_AFTER_S = 40.0
 
 
 @contextmanager
-def held(hold: Callable[[], bool], worker: str, stop: StopFlag) -> Iterator[None]:
+def held(hold: Callable[[], bool], worker: str, stop: StopFlag, *, every_s: float = 0) -> Iterator[None]:
     """Call `hold` every few seconds from a thread; raise `stop` once it says no, or the worker drains."""
-    with beside(partial(_watch, hold, worker, stop), name="hold"):
+    with beside(partial(_watch, hold, worker, stop, every_s or LOOK_S), name="hold"):
         yield
 
 
-def _watch(hold: Callable[[], bool], worker: str, stop: StopFlag, over: threading.Event) -> None:
+def _watch(hold: Callable[[], bool], worker: str, stop: StopFlag, every_s: float, over: threading.Event) -> None:
     held_at = time.monotonic()
     try:
-        while not over.wait(LOOK_S) and not stop.is_set():
+        while not over.wait(every_s) and not stop.is_set():
             try:
                 close_old_connections()
                 if not hold():

@@ -1,4 +1,7 @@
-"""A worker's turn at the tags that people want moved: one manifest put under the repository's publish lock."""
+"""A worker's turn at the tags that people want moved: one manifest put under the repository's publish lock.
+
+What comes from another repository was copied before (`builds.pipeline.promotions`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import time
 
 import structlog
 
-from builds.actions.tag_orders import (
+from builds.actions.tag_turns import (
     Waits,
     check_order,
     fail_order,
@@ -30,6 +33,7 @@ log = structlog.get_logger(__name__)
 LOCK_WAIT_S = 20.0
 READ_S = 15.0
 AGAIN_S = 10.0
+LONGEST_S = 3600.0
 TURN_S = 60.0
 """After that others have their turn."""
 
@@ -39,59 +43,70 @@ def move_tags() -> None:
     began, order = time.monotonic(), None
     with one_at_a_time("tag-orders.lock") as mine:
         while mine and time.monotonic() - began < TURN_S and (order := take_order()):
-            _carry_out(order)
+            put(order)
     if order is not None:
         enqueue("builds.move_tags", expires_s=60)
 
 
-def _carry_out(order: TagOrder) -> None:
+def put(order: TagOrder, *, note: str = "") -> None:
+    """Put the tag of an order whose image is there, or put it off, or say why not. `note` is told besides."""
     registry = order.repository.registry
     try:
         with (
             open_client(registry) as client,
             publish_lock(order.repository_id, wait_s=LOCK_WAIT_S) as lock,
         ):
-            _put(order, client, lock)
+            _put(order, client, lock, note)
     except Waits as wait:
         put_back(order, str(wait), wait_s=AGAIN_S, counts=False)
     except TimeoutError:
         sentence = "A build is putting its tags, and none moves meanwhile; this comes right after it."
         put_back(order, sentence, wait_s=AGAIN_S, counts=False)
-    except Refused as refused:
-        fail_order(order, refused.sentence)
+    except Refused as no:
+        fail_order(order, no.sentence)
     except RegistryError as error:
-        _refused(order, error, error.message)
+        refused(order, error, error.message)
     except Exception as error:  # a bug of ours must not leave the order open for ever
         log.exception("a tag could not be moved", order=order.pk)
-        fault = f"Imageyard itself met a fault ({type(error).__name__}) that its log tells more of. Ask again later."
-        fail_order(order, fault)
+        fail_order(order, fault_words(error))
 
 
-def _put(order: TagOrder, client: RegistryClient, lock: PublishLock) -> None:
+def fault_words(error: Exception) -> str:
+    """What a person reads of a mistake of ours."""
+    return f"Imageyard itself met a fault ({type(error).__name__}) that its log tells more of. Ask again later."
+
+
+def _put(order: TagOrder, client: RegistryClient, lock: PublishLock, note: str) -> None:
     """All under the lock. Dying anywhere leaves the order to its next turn, which does the same once more."""
     path = order.repository.path
     tag = check_order(order)
     reading = client.within(READ_S)
     if tag is None:
         refuse_unseen(order, reading.head(path, order.tag))
-    manifest = reading.find(path, order.digest)
+    manifest = reading.find(path, order.digest, of_any_kind=order.is_copy)
     if manifest is None:
-        fail_order(order, _gone(order))
+        if order.is_copy:
+            put_back(
+                order, f"What was copied to {path} is gone from there again; it is copied once more.", wait_s=AGAIN_S
+            )
+        else:
+            fail_order(order, _gone(order))
         return
     size = _size(order, reading, manifest)
     if not (hold_lease(order) and lock.renew()):
         return  # somebody else has it
     outcome = put_tags(client, path, manifest, [order.tag], {order.tag: order.from_digest or None})
     if outcome.error is not None:
-        _refused(order, outcome.error, outcome.sentence)
+        refused(order, outcome.error, outcome.sentence)
         return
-    if not finish_order(order, tag, lock, media_type=manifest.media_type, size=size):
+    if not finish_order(order, tag, lock, media_type=manifest.media_type, size=size, note=note):
         log.warning("the right to move a tag was lost", order=order.pk)
 
 
-def _refused(order: TagOrder, error: Exception, sentence: str) -> None:
+def refused(order: TagOrder, error: Exception, sentence: str) -> None:
+    """A registry did not do it: later again where that can help, as late as it says."""
     if isinstance(error, RegistryError) and error.retryable:
-        put_back(order, sentence, wait_s=AGAIN_S)
+        put_back(order, sentence, wait_s=min(max(AGAIN_S, error.retry_after_s or 0.0), LONGEST_S))
     else:
         fail_order(order, sentence)
 
@@ -103,7 +118,8 @@ def _gone(order: TagOrder) -> str:
 
 
 def _size(order: TagOrder, client: RegistryClient, manifest: Manifest) -> int | None:
-    known = Build.objects.filter(repository=order.repository, digest=order.digest).exclude(size_bytes=None)
+    repositories = [pk for pk in (order.repository_id, order.source_id) if pk]
+    known = Build.objects.filter(repository__in=repositories, digest=order.digest).exclude(size_bytes=None)
     size = known.values_list("size_bytes", flat=True).first()
     if size is not None:
         return size

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from registry.core.origin import Origin
 from registry.models import Repository, Tag, TagMove
 
 
@@ -29,10 +30,12 @@ def record_tags(
     build_number: int | None,
     kind: str = TagMove.Kind.BUILD,
     by: str = "",
+    origin: Origin | None = None,
 ) -> None:
     """Write down where the tags point now, and the history. Inside the caller's transaction; again is harmless.
 
-    `kind` and `by` say who moved them: a build, or the person who rolled back or promoted.
+    `kind` and `by` say who moved them: a build, or the person who rolled back or promoted. `origin` is for an image of
+    another repository; `build_number` is one of this.
     """
     now = timezone.now()
     before = {tag.name: tag for tag in Tag.objects.filter(repository=repository, name__in=[put.name for put in puts])}
@@ -51,6 +54,9 @@ def record_tags(
             sentence=put.sentence[:300],
             kind=kind,
             by=by,
+            origin_id=origin.repository_id if origin else None,
+            origin_path=origin.path if origin else "",
+            origin_build=origin.build_number if origin else None,
         )
         if put.moved:
             Tag.objects.update_or_create(

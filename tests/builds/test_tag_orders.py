@@ -12,9 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from builds.actions import tag_orders as actions
+from builds.actions import tag_turns as actions
 from builds.actions.fixed_tags import set_fixed_tags
-from builds.actions.tag_orders import ask_tag, find_target, release_tag, ring_for_orders, take_order
+from builds.actions.tag_orders import ask_tag, find_target, release_tag
+from builds.actions.tag_turns import ring_for_orders, take_order
 from builds.models import BaseImage, Build, TagOrder
 from builds.pipeline import tag_orders as pipeline
 from lib.clock import database_now
