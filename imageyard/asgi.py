@@ -14,11 +14,16 @@ from django.core.asgi import get_asgi_application
 http = get_asgi_application()
 
 from builds.urls import websocket_urlpatterns  # noqa: E402 — models exist only after Django is set up
+from imageyard.lifespan import lifespan  # noqa: E402
 from imageyard.origin import OriginOrToken  # noqa: E402
 from webhooks.views.door import WebhookDoor  # noqa: E402
 
 application = ProtocolTypeRouter(
-    {"http": WebhookDoor(http), "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))}
+    {
+        "http": WebhookDoor(http),
+        "websocket": OriginOrToken(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "lifespan": lifespan,
+    }
 )
 
 # A thread that answers a forge shall not wait 5 ms, Python's usual turn, for one that draws a page.

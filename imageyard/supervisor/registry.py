@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imageyard.env import Env
+from imageyard.env_values import linkable
 from imageyard.supervisor.child import Child, PartError, wait_until
 from imageyard.supervisor.parts import make_private, need
 from imageyard.supervisor.ports import bind_problem, free_port, http_status, split_address
+from registry.core.notification_config import endpoints, events_secret
 
 
 class Registry:
@@ -42,6 +44,9 @@ class Registry:
                 "Stop that program, or set IMAGEYARD_REGISTRY to a free port, for example "
                 f"IMAGEYARD_REGISTRY=127.0.0.1:{free_port()}."
             )
+        # It may hold the secret of the notifications.
+        self.config.touch(mode=0o600)
+        self.config.chmod(0o600)
         # JSON is YAML, which is what the registry reads.
         self.config.write_text(json.dumps(self._settings(), indent=1), encoding="utf-8")
         self.child.start()
@@ -79,7 +84,7 @@ def own_sections(env: Env) -> dict[str, object]:
 
     Each section of Distribution's configuration has one line here. A registry that answers already gets none of them.
     """
-    return {"auth": {"token": _token_auth(env)}}
+    return {"auth": {"token": _token_auth(env)}, "notifications": {"endpoints": _endpoints(env)}}
 
 
 def _token_auth(env: Env) -> dict[str, object]:
@@ -90,6 +95,11 @@ def _token_auth(env: Env) -> dict[str, object]:
         "issuer": "imageyard",
         "rootcertbundle": str(bundle_of(env)),
     }
+
+
+def _endpoints(env: Env) -> list[dict[str, object]]:
+    """Where it tells what was pushed, pulled and deleted: at this machine's own web, whatever stands in front of it."""
+    return endpoints(f"http://{linkable(env.http_host)}:{env.http_port}", events_secret(env.secret_key))
 
 
 def registry_answers(host: str) -> bool:
