@@ -9,8 +9,10 @@ from django.core.files.storage import FileSystemStorage, storages
 
 from builds.actions.disks import report_disks
 from builds.core.disk import Disk, Holds, low_disks
+from builds.core.errors import BuildError, ErrorKind
 from builds.engine.disks import engine_folder, measure
-from builds.models import Worker
+from builds.models import Build, Worker
+from registry.actions.quotas import push_refusal
 
 
 def measure_disks() -> tuple[Disk, ...]:
@@ -30,6 +32,15 @@ def storage_folder() -> Path | None:
     """Where the registry's images lie, if this worker can see them."""
     given = getattr(settings, "REGISTRY_STORAGE", None)
     return Path(given) if given else None
+
+
+def check_quota(build: Build) -> None:
+    """Refuse to begin a build that could not push: its repository, or its namespace, has used up its quota.
+
+    Raises BuildError, final: only people can make room there. One whose image is pushed already is let end.
+    """
+    if build.is_pushed and not build.publication and (why := push_refusal(build.repository)):
+        raise BuildError(ErrorKind.LIMIT, why)
 
 
 def has_room(worker: str) -> bool:

@@ -31,7 +31,7 @@ from builds.pipeline.logbook import Logbook
 from builds.pipeline.paths import skip_unwatched
 from builds.pipeline.publish import Publisher
 from builds.pipeline.record import record
-from builds.pipeline.room import measure_disks
+from builds.pipeline.room import check_quota, measure_disks
 from builds.pipeline.testing import run_tests, tests_of
 from builds.pipeline.watch import watched
 from lib.humanize import format_duration
@@ -85,6 +85,7 @@ def _outcome(job: Job) -> Ended | None:
 
 def _go(job: Job) -> None:
     _check_disk()
+    check_quota(job.build)
     shutil.rmtree(job.work_dir, ignore_errors=True)  # of another database's build of this number
     job.work_dir.mkdir(parents=True, mode=0o700)
     skip_unwatched(job, is_checked_out=False)
