@@ -25,9 +25,9 @@ from builds.models import Build, TagOrder
 from lib.clock import database_now
 from lib.queue import enqueue
 from lib.refusal import Refused
+from registry.actions.quotas import push_refusal
 from registry.core.origin import Origin
 from registry.core.reference import is_valid_tag
-from registry.actions.quotas import push_refusal
 from registry.models import Repository, Tag, TagMove
 
 OPEN = (TagOrder.State.ASKED, TagOrder.State.DOING)
