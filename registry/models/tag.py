@@ -99,7 +99,10 @@ class TagMove(models.Model):
 
     class Meta:
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["repository", "tag", "-at"])]
+        indexes = [
+            models.Index(fields=["repository", "tag", "-at"]),
+            models.Index(fields=["repository", "to_digest"], name="moves_by_digest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tag} → {self.to_digest[:19]}"
