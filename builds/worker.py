@@ -82,6 +82,12 @@ def _worker_ready(**_: Any) -> None:
     housekeeper = Housekeeper(worker_name())
     _beside.append(housekeeper)
     housekeeper.start()
+    # Nothing of builds, but the worker of `make up` is who reaches the folder of the registry.
+    from registry.errands.house import StorageKeeper
+
+    keeper = StorageKeeper(worker_name())
+    _beside.append(keeper)
+    keeper.start()
 
 
 def _take_over() -> None:

@@ -11,7 +11,7 @@ from registry.storage.layout import LAYERS, REVISIONS, Doubt, Key, Storage, Stor
 from registry.storage.look import Look, blobs_in, look_at, repositories_in
 from registry.storage.manifests import Manifests
 from registry.storage.report import Report
-from registry.storage.trash import file_clock
+from registry.storage.trash import now_for_looking
 
 _SHARED = -1
 _BLOCK = 512
@@ -75,7 +75,7 @@ class _Surveyor:
         self._staying: set[Key] = set()
         self._namespaces: dict[str, Use] = {}
         self._shared: dict[Key, int] = {}
-        self._now = file_clock(storage)
+        self._now = now_for_looking(storage)
 
     def run(self) -> None:
         for number, name in enumerate(sorted(repositories_in(self._storage))):

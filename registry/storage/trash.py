@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,6 +135,14 @@ def file_clock(storage: Storage) -> float:
     if at is None:
         raise StorageProblem(f"{path} vanished as it was written; is somebody emptying {storage.trash}?")
     return at
+
+
+def now_for_looking(storage: Storage) -> float:
+    """The same, or this machine's own time where the folder can only be read: good enough where nothing is deleted."""
+    try:
+        return file_clock(storage)
+    except StorageProblem:
+        return time.time()
 
 
 def unwritable(storage: Storage, error: OSError) -> StorageProblem:
