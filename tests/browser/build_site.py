@@ -85,8 +85,8 @@ def wait_for(url: str, web: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def serving(home: Path, redis_url: str, scenes_of: str) -> Iterator[Site]:
-    """A site whose home is below `home`; `scenes_of` is the module that writes what is shown on it."""
+def serving(home: Path, redis_url: str, scenes_of: str, **more: str) -> Iterator[Site]:
+    """A site whose home is below `home`; `scenes_of` is the module that writes what is shown on it. `more`: variables."""
     port = free_port()
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("IMAGEYARD_", "DJANGO_"))},
@@ -94,6 +94,7 @@ def serving(home: Path, redis_url: str, scenes_of: str) -> Iterator[Site]:
         "IMAGEYARD_HTTP": f"127.0.0.1:{port}",
         "REDIS_URL": redis_url,
         "DJANGO_SETTINGS_MODULE": "imageyard.settings",
+        **more,
     }
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=CHECKOUT, env=environ, check=True)
     command = [sys.executable, "-m", scenes_of]
