@@ -36,6 +36,7 @@ class Env:
     registry: str
     registry_scheme: str
     registry_auth: str
+    hub_cache: str
     owns_started_registry: bool
     registry_storage: str
     collect_window_s: int
@@ -119,6 +120,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
         registry_storage=read.path("IMAGEYARD_REGISTRY_STORAGE") or storage,
         collect_window_s=read.number("IMAGEYARD_COLLECT_WINDOW_S", 7200, low=60, high=30 * 86400),
         collect_grace_s=read.number("IMAGEYARD_COLLECT_GRACE_S", 60, low=5, high=3600),
+        hub_cache=read.hub_cache("127.0.0.1:5001"),
         slots=read.number("IMAGEYARD_SLOTS", len(os.sched_getaffinity(0)), low=1, high=256),
         admin_token=read.admin_token(),
         trusted_hosts=read.hosts("IMAGEYARD_TRUSTED_HOSTS"),

@@ -137,6 +137,18 @@ class Reader:
             )
         return text
 
+    def hub_cache(self, default: str) -> str:
+        """Where the cache for Docker Hub is: "" for none, `default` for a plain yes."""
+        text = self.text("IMAGEYARD_HUB_CACHE")
+        if text in ("", "0"):
+            return ""
+        if text == "1":
+            return default
+        host = host_of(text)
+        if not _is_host(host) or not re.fullmatch(r":[1-9][0-9]{0,4}", text[len(host) + 2 * text.startswith("[") :]):
+            _refuse("IMAGEYARD_HUB_CACHE", text, f"1, 0, or a host and a port are right, for example {default}")
+        return text
+
     def hosts(self, name: str) -> frozenset[str]:
         hosts = [host.lower() for host in re.split(r"[,\s]+", self.text(name)) if host]
         for host in hosts:

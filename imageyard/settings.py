@@ -24,6 +24,8 @@ REGISTRY_HOST = ENV.registry
 REGISTRY_SCHEME = ENV.registry_scheme
 # "token": the registry is Imageyard's own; it asks web who may do what, and tells web what happened.
 REGISTRY_AUTH = ENV.registry_auth
+# Where base images of Docker Hub are kept after their first pull, `host:port`; "" where nothing keeps them.
+HUB_CACHE = ENV.hub_cache
 # The folder that the registry keeps its images in, as this process sees it; empty where it is not ours to clean up.
 REGISTRY_STORAGE = ENV.registry_storage
 COLLECT_WINDOW_S = ENV.collect_window_s

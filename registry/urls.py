@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from registry.views import events, namespaces, token
+from registry.views import credentials, events, namespaces, registries, token
 
 N = "n/<str:name>"
 
 urlpatterns: list[URLPattern] = [
     path("registry/events", events.events, name="registry-events"),
     path("registry/token", token.token, name="registry-token"),
+    path("registries", registries.registries, name="registries"),
+    path("registries/<int:registry_id>/state", registries.state, name="registry-state"),
+    path("registries/<int:registry_id>/check", registries.check, name="registry-check"),
+    path("registries/<int:registry_id>/delete", registries.delete, name="registry-delete"),
+    path("registries/credentials", credentials.credentials, name="credentials"),
+    path("credentials/<int:credential_id>/state", credentials.state, name="credential-state"),
+    path("credentials/<int:credential_id>/check", credentials.check, name="credential-check"),
+    path("credentials/<int:credential_id>/delete", credentials.delete, name="credential-delete"),
+    path(f"{N}/credentials", credentials.credentials, name="namespace-credentials"),
     path(N, namespaces.namespace, name="namespace"),
 ]

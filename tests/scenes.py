@@ -43,6 +43,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     "namespace-robots": ("/n/acme/robots", "/n/tools/robots"),
     "namespace-robot": ("/n/acme/robots/deploy", "/n/acme/robots/scanner"),
     "connections": ("/account/connections",),
+    "registries": ("/registries", "/registries?kind=ecr"),
+    "credentials": ("/registries/credentials",),
+    "namespace-credentials": ("/n/acme/credentials",),
     "account_change_password": ("/accounts/password/change/",),
     "account_logout": ("/accounts/logout/",),
     "repository": (HELLO, SITE, "/r/acme/new-idea", "/r/library/node"),
@@ -110,6 +113,7 @@ NO_PAGES: dict[str, str] = {
     **dict.fromkeys(
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
     ),
+    **dict.fromkeys(("registry-state", "credential-state"), PART),
     **dict.fromkeys(("connection-state", "build-debug-fragment", "tag-hand"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
     **dict.fromkeys(("builds-compare-choose", "tags-compare-choose"), "leads to the comparison that was chosen"),

@@ -77,6 +77,7 @@ class DockerEngine:
         run_dir: Path | None = None,
         *,
         insecure: tuple[str, ...] = (),
+        mirrors: tuple[str, ...] = (),
         outlives_parent: bool = False,
     ) -> None:
         self.folder = home / "docker"
@@ -86,6 +87,7 @@ class DockerEngine:
         self.pidfile = self.folder / "dockerd.pid"
         self.config = self.folder / "daemon.json"
         self.insecure = insecure
+        self.mirrors = mirrors
         unclipped = {"BUILDKIT_STEP_LOG_MAX_SIZE": "-1", "BUILDKIT_STEP_LOG_MAX_SPEED": "-1"}
         env = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"} | unclipped
         argv = ["dockerd", "--config-file", str(self.config), "--data-root", str(self.folder / "data")]
@@ -114,6 +116,8 @@ class DockerEngine:
             "bridge": bridge.name,
             "default-address-pools": [{"base": bridge.pool, "size": 28}],
             "insecure-registries": list(self.insecure),
+            # Of Docker Hub alone: an engine has mirrors for no other registry.
+            "registry-mirrors": list(self.mirrors),
             "log-level": "warn",
             "shutdown-timeout": 10,
         }

@@ -11,6 +11,7 @@ from imageyard.env import Env
 from imageyard.env_values import is_loopback
 from imageyard.supervisor.child import PartError
 from imageyard.supervisor.engine import DockerEngine, find_engine, need_buildx
+from imageyard.supervisor.hub_cache import HubCache
 from imageyard.supervisor.parts import Redis, make_private
 from imageyard.supervisor.ports import bind_problem, free_port, split_address
 from imageyard.supervisor.registry import Registry, own_sections, registry_answers
@@ -22,6 +23,7 @@ class Plan:
 
     redis: Redis | None
     registry: Registry | None
+    hub_cache: HubCache | None
     engine: DockerEngine | None
     docker_host: str
     sentences: tuple[str, ...]
@@ -46,13 +48,15 @@ def make_plan(env: Env) -> Plan:
         registry = Registry(env.home, env.registry, own_sections(env) if env.owns_started_registry else None)
     else:
         sentences.append(f"Registry: {env.registry}, on another machine.")
+    hub_cache = _hub_cache(env, sentences)
     found = find_engine(env.docker_host)
     insecure = (env.registry,) if env.registry_scheme == "http" and registry is not None else ()
     engine = None
     if found is None and env.buildx_builder:
         sentences.append(f"Builder: {env.buildx_builder}, which BUILDX_BUILDER names; no Docker Engine is started.")
     elif found is None:
-        engine = DockerEngine(env.home, env.run_dir, insecure=insecure)
+        mirrors = (f"http://{env.hub_cache}",) if env.hub_cache else ()
+        engine = DockerEngine(env.home, env.run_dir, insecure=insecure, mirrors=mirrors)
     else:
         sentences.append(f"Docker Engine: {found.host} answers already (version {found.version}).")
     if shutil.which("docker") is None:
@@ -61,10 +65,24 @@ def make_plan(env: Env) -> Plan:
     return Plan(
         redis=Redis(env.home, env.run_dir) if env.redis_embedded else None,
         registry=registry,
+        hub_cache=hub_cache,
         engine=engine,
         docker_host=engine.host if engine is not None else found.host if found is not None else "",
         sentences=tuple(sentences),
     )
+
+
+def _hub_cache(env: Env, sentences: list[str]) -> HubCache | None:
+    """The cache for Docker Hub, where one is wanted that does not answer yet."""
+    if not env.hub_cache:
+        return None
+    if registry_answers(env.hub_cache):
+        sentences.append(f"Cache for Docker Hub: {env.hub_cache} answers already.")
+        return None
+    if not _is_ours_to_start(env.hub_cache):
+        sentences.append(f"Cache for Docker Hub: {env.hub_cache}, on another machine.")
+        return None
+    return HubCache(env.home, env.hub_cache)
 
 
 def _need_port(env: Env) -> None:

@@ -74,6 +74,8 @@ class Supervisor:
             self.services[service.child.name] = service
         if plan.registry is not None:
             self._wait_ready(plan.registry, f"Registry on {self.env.registry}")
+        if plan.hub_cache is not None:
+            self._wait_ready(plan.hub_cache, f"Cache for Docker Hub on {self.env.hub_cache}")
         if plan.engine is not None:
             self._wait_ready(plan.engine, "Docker Engine")
         self._wait_for_answers()
@@ -149,7 +151,7 @@ class Supervisor:
         self._lock.flush()
 
     def _start_parts(self, plan: Plan) -> None:
-        for part in (plan.engine, plan.redis):
+        for part in (plan.engine, plan.redis, plan.hub_cache):
             if part is not None:
                 self._start(part)
 

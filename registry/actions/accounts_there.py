@@ -36,6 +36,12 @@ def check_username(username: str) -> None:
         raise Refused("A user name has neither a colon nor control characters.")
 
 
+def has_password(row: Registry | PullCredential) -> bool:
+    """Whether one is stored, without reading it: its key may be gone."""
+    rows: models.QuerySet[Any] = type(row)._default_manager.filter(pk=row.pk)  # noqa: SLF001
+    return row.pk is not None and rows.exclude(password="").exists()
+
+
 def asked_fields() -> dict[str, Any]:
     """The columns of a row whose check was just asked for: nothing is called good that no check passed."""
     return {"check_state": Checked.ASKED, "check_sentence": "", "check_lines": [], "check_asked_at": database_now()}

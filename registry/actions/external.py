@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts import audit
 from accounts.models import Namespace, User
 from lib.refusal import Refused
-from registry.actions.accounts_there import asked_fields, check_password, check_username, ring
+from registry.actions.accounts_there import asked_fields, check_password, check_username, has_password, ring
 from registry.core.kinds import DEFAULT_TEMPLATE, Kind, canonical_host, host_problem, path_problem, template_problem
 from registry.models import Registry
 
@@ -93,8 +93,8 @@ def _check(draft: RegistryDraft) -> tuple[Kind, str]:
 def _check_account(draft: RegistryDraft, kind: Kind, row: Registry) -> None:
     check_username(draft.username)
     check_password(draft.password)
-    has_password = bool(draft.password) or (draft.password is None and bool(row.password))
-    if draft.username.strip() and not has_password:
+    is_known = bool(draft.password) or (draft.password is None and has_password(row))
+    if draft.username.strip() and not is_known:
         raise Refused("Give the password or token of the account, too.")
     if draft.password and not draft.username.strip():
         raise Refused("Say whose password it is: the user name is empty.")
@@ -110,7 +110,7 @@ def _check_move(registry: Registry, draft: RegistryDraft, host: str) -> None:
             "another registry. Add that one beside this, and choose it for them.",
             code="conflict",
         )
-    if draft.password is None and registry.password:
+    if draft.password is None and has_password(registry):
         # A credential stays with the server it was given for; another one is never sent it.
         raise Refused("This is another server: give the password for it, too. The stored one is not sent there.")
 
