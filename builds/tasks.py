@@ -26,8 +26,10 @@ def tick() -> None:
     from builds.actions.catchup import ring_for_looks
     from builds.actions.debug_images import sweep_debug_images
     from builds.actions.debug_shells import sweep_shells
+    from builds.actions.retention_runs import fire_retention, ring_for_runs
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
+    from builds.actions.tag_deleting import ring_for_deletions
     from builds.actions.tag_news import ring_for_news
     from builds.actions.tag_turns import ring_for_orders
     from builds.actions.upkeep import ring_for_due, sweep_all
@@ -39,6 +41,9 @@ def tick() -> None:
     ring_for_looks(now)
     ring_for_orders(now)
     ring_for_news()
+    ring_for_deletions(now)
+    fire_retention(now)
+    ring_for_runs(now)
     sweep_debug_images(now)
     sweep_shells(now)
     ring_for_due(now)
@@ -48,8 +53,12 @@ def tick() -> None:
 def mend_schedules() -> None:
     """Every now and then from beat: undo what a clock that was wrong did to the next runs of schedules."""
     from builds.actions import schedules
+    from builds.actions.retention_runs import forget_runs, mend_retention
 
-    schedules.mend_schedules(database_now())
+    now = database_now()
+    schedules.mend_schedules(now)
+    mend_retention(now)
+    forget_runs(now)
 
 
 @shared_task(name="builds.check_bases")
@@ -180,3 +189,19 @@ def copy_images() -> None:
     from builds.pipeline import promotions
 
     promotions.copy_images(worker_name())
+
+
+@shared_task(name="builds.delete_tags")
+def delete_tags() -> None:
+    """Delete the tags that people want gone."""
+    from builds.pipeline import tag_deletions
+
+    tag_deletions.delete_tags()
+
+
+@shared_task(name="builds.clean_up")
+def clean_up() -> None:
+    """Delete the tags that the clean-up of a repository lets go."""
+    from builds.pipeline import retention
+
+    retention.clean_up()

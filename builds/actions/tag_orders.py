@@ -83,13 +83,19 @@ def _had(repository: Repository) -> Any:
     return TagMove.objects.filter(repository=repository, moved=True)
 
 
+def deleted_from(repository: Repository, name: str) -> str:
+    """Where a tag pointed that was deleted: it can be put back there. "" where it was not, or is there again."""
+    last = _had(repository).filter(tag=name).first()
+    return last.from_digest if last is not None and not last.to_digest else ""
+
+
 def check_tag(repository: Repository, name: str, target: Target) -> Tag | None:
     """Where the tag points now. Raises Refused where nobody may put it on `target`."""
     if not is_valid_tag(name):
         raise Refused(f"{quoted(name)} cannot be a tag: {why_illegal(name)}.")
-    if is_reserved(name):
-        raise Refused(f"{quoted(name)} is the tag of a build, and those never move. Choose another tag.")
     tag = Tag.objects.filter(repository=repository, name=name).first()
+    if is_reserved(name) and (tag is not None or deleted_from(repository, name) != target.digest):
+        raise Refused(f"{quoted(name)} is the tag of a build, and those never move. Choose another tag.")
     pattern = fixed_tags_of(repository.pk).pattern_of(name)
     if pattern and tag is not None and tag.digest != target.digest:
         raise Refused(fixed_words(name, pattern, tag_place(tag)), code="conflict")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.actions.deletions import record_deletion
 from registry.actions.locks import LOCK_FOR, PublishLock, publish_lock
 from registry.actions.overview import badge_token, renew_badge_token, set_overview, take_readme
 from registry.actions.registries import default_registry
@@ -17,6 +18,7 @@ __all__ = [
     "default_registry",
     "delete_repository",
     "publish_lock",
+    "record_deletion",
     "record_tags",
     "renew_badge_token",
     "set_overview",

@@ -2,7 +2,7 @@
 
 from registry.client.blob_copy import Place
 from registry.client.client import Deletion, Ping, RegistryClient
-from registry.client.deletion import Outcome, Taken, take_tag_away
+from registry.client.deletion import Outcome, Taken, give_tag_back, take_tag_away
 from registry.client.promote import Copied, copy_image
 from registry.client.publish import put_tags
 from registry.core.errors import RegistryError, RegistryErrorKind
@@ -24,6 +24,7 @@ __all__ = [
     "RegistryErrorKind",
     "Taken",
     "copy_image",
+    "give_tag_back",
     "put_tags",
     "take_tag_away",
 ]

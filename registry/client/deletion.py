@@ -60,6 +60,17 @@ def take_tag_away(
     return Outcome(Taken.DELETED)
 
 
+def give_tag_back(client: RegistryClient, repository: str, tag: str, digest: str, *, mark: str) -> bool:
+    """Undo what a try that died left of the deletion of a tag that is to stay after all; True where there was some."""
+    if client.head(repository, tag) is not None and not _is_ours(client, repository, tag, mark):
+        return False
+    image = client.find(repository, digest, of_any_kind=True)
+    if image is None:
+        return False
+    client.put_manifest(repository, tag, image)
+    return True
+
+
 def _is_ours(client: RegistryClient, repository: str, tag: str, mark: str) -> bool:
     """Whether the tag has what an earlier try of the same deletion put in its place."""
     manifest = client.find(repository, tag, of_any_kind=True)
