@@ -31,6 +31,8 @@ class MoveOut(Schema):
     from_digest: str | None
     digest: str
     build: int | None
+    source: str | None = Field(description="The repository that the image was promoted from.")
+    source_build: int | None
     by: str
     kind: str
     pull: str = Field(description="The name by which this image is pulled, also when the tag has moved on.")
@@ -116,6 +118,8 @@ def _move(move: TagMove, image: str) -> dict[str, Any]:
         "from_digest": move.from_digest or None,
         "digest": move.to_digest,
         "build": move.build_number,
+        "source": move.origin_path or None,
+        "source_build": move.origin_build,
         "by": move.by,
         "kind": move.kind,
         "pull": f"{image}@{move.to_digest}",
