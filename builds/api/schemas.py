@@ -206,6 +206,8 @@ class RepositoryOut(Schema):
     image: str
     url: str
     created_at: datetime
+    pulls: int = Field(0, description="By people and robots, a few seconds behind; builds are not counted.")
+    last_pulled_at: datetime | None = Field(None, description="By anybody, builds included.")
     source: SourceOut | None = None
     last_build: dict[str, Any] | None = None
 
@@ -216,6 +218,8 @@ class TagOut(Schema):
     size: int | None = Field(description="Bytes a pull transfers, each layer once.")
     pushed_at: datetime
     build: int | None = Field(description="Number of the build that put it; null where it was pushed by hand.")
+    pulls: int = Field(description="Through this tag, by people and robots, a few seconds behind.")
+    last_pulled_at: datetime | None = Field(description="By anybody, builds included; null where nobody has yet.")
 
 
 class Page(Schema):

@@ -36,6 +36,8 @@ def _repository_out(repository: Repository, source: Source | None, last: Build |
         "image": repository.image,
         "url": f"{settings.PUBLIC_URL}{repository.get_absolute_url()}",
         "created_at": repository.created_at,
+        "pulls": repository.pulls,
+        "last_pulled_at": repository.last_pulled_at,
         "source": source_out(source) if source else None,
         "last_build": {"id": last.pk, "number": last.number, "state": last.state} if last else None,
     }
@@ -171,4 +173,6 @@ def tag_out(tag: Tag) -> dict[str, Any]:
         "size": tag.size_bytes,
         "pushed_at": tag.pushed_at,
         "build": tag.build_number,
+        "pulls": tag.pulls,
+        "last_pulled_at": tag.last_pulled_at,
     }

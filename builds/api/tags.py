@@ -20,16 +20,21 @@ from registry.models import Tag, TagMove
 router = Router(tags=["tags"])
 R = "/repositories/{namespace}/{name}"
 Kind = Literal["all", "floating", "build"]
-Sort = Literal["name", "-name", "date", "-date", "version", "-version", "size", "-size"]
+Sort = Literal[
+    "name", "-name", "date", "-date", "version", "-version", "size", "-size", "pulls", "-pulls", "pulled", "-pulled"
+]
 
 
 class MoveOut(Schema):
-    """`moved` is false where the tag stayed where it was; the sentence says why. `by` is a person, "" for a build."""
+    """`moved` is false where the tag stayed where it was; the sentence says why. `by` is a person, "" for a build.
+
+    `kind` is build, rollback, promote, push (past Imageyard), delete or retention; the last two have no digest.
+    """
 
     at: datetime
     moved: bool
     from_digest: str | None
-    digest: str
+    digest: str = Field(description="Where it pointed from then on; empty where it was taken away.")
     build: int | None
     source: str | None = Field(description="The repository that the image was promoted from.")
     source_build: int | None
@@ -75,7 +80,7 @@ def tags(
 ) -> Any:
     """Where each tag points now, by name. `q` is a part of the name, the beginning of a digest, or a build (`#41`).
 
-    By version, what is none comes last; `build` tags are those that never move.
+    By version, what is none comes last; `pulled` has what was never pulled first; `build` tags never move.
     """
     wanted = Wanted.of(kind, q, sort)
     rows = select_tags(find_repository(request, namespace, name), wanted)
@@ -122,7 +127,7 @@ def _move(move: TagMove, image: str) -> dict[str, Any]:
         "source_build": move.origin_build,
         "by": move.by,
         "kind": move.kind,
-        "pull": f"{image}@{move.to_digest}",
+        "pull": f"{image}@{move.to_digest}" if move.to_digest else "",
         "sentence": move.sentence,
     }
 

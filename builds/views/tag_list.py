@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Count, F, Q, QuerySet, Value, When, Window
+from django.db.models import BigIntegerField, Case, Count, DateTimeField, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from registry.core.tag_key import VERSION
@@ -15,6 +16,7 @@ from registry.models import Repository, Tag, TagQuerySet
 
 KINDS = ("floating", "build", "all")
 _UNKNOWN_LAST = 2**63 - 1
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 # A "-" before a key turns it round. Whatever is alike goes by name, so that no list ever changes its order.
 ORDERS: dict[str, tuple[str, ...]] = {
     "-date": ("-pushed_at", "name"),
@@ -25,12 +27,18 @@ ORDERS: dict[str, tuple[str, ...]] = {
     "-name": ("-name",),
     "-size": ("-size_or_none", "name"),
     "size": ("size_or_most", "name"),
+    "-pulls": ("-pulls", "name"),
+    "pulls": ("pulls", "name"),
+    "-pulled": ("-pulled_or_never", "name"),
+    "pulled": ("pulled_or_never", "name"),
 }
 # What is no version comes behind the versions, and what has no known size last, whichever way the list runs.
 _COMPUTED: dict[str, Any] = {
     "no_version": Case(When(version_key__gte=VERSION, then=0), default=1, output_field=BigIntegerField()),
     "size_or_none": Coalesce("size_bytes", Value(-1), output_field=BigIntegerField()),
     "size_or_most": Coalesce("size_bytes", Value(_UNKNOWN_LAST), output_field=BigIntegerField()),
+    # Whoever looks for what nobody needs wants what was never pulled first.
+    "pulled_or_never": Coalesce("last_pulled_at", Value(_NEVER), output_field=DateTimeField()),
 }
 _DIGEST = re.compile(r"(sha256:|sha512:)[0-9a-f]{1,128}|[0-9a-f]{4,128}", re.ASCII)
 _BUILD = re.compile(r"#(\d{1,9})", re.ASCII)

@@ -29,6 +29,10 @@ SORTS = (
     ("-name", "name, Z to A"),
     ("-size", "largest first"),
     ("size", "smallest first"),
+    ("-pulls", "most pulled first"),
+    ("pulls", "least pulled first"),
+    ("-pulled", "pulled last first"),
+    ("pulled", "longest not pulled first"),
 )
 KINDS = (("floating", "Tags that move"), ("build", "Build tags"), ("all", "All"))
 

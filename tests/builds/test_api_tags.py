@@ -77,7 +77,7 @@ def test_it_searches(admin, linked, tags, query, found):
 
 def test_a_row_keeps_its_shape(admin, linked, tags):
     row = admin("GET", f"{linked}/tags?q=edge").json()["items"][0]
-    assert set(row) == {"name", "digest", "size", "pushed_at", "build"}
+    assert set(row) == {"name", "digest", "size", "pushed_at", "build", "pulls", "last_pulled_at"}
     assert (row["name"], row["size"], row["build"]) == ("edge", 2, 45)
 
 
