@@ -47,6 +47,7 @@ from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
+from registry.api import credentials, registries
 from webhooks.api import deliveries, forges, notifications, triggers
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ api.add_router("", pausing.router)
 api.add_router("", queue.router)
 api.add_router("", history.router)
 api.add_router("", rules_exchange.router)
+api.add_router("", registries.router)
+api.add_router("", credentials.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)
 api.add_router("", forges.router)

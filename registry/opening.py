@@ -21,7 +21,7 @@ from registry.core.grants import Access
 from registry.core.kinds import Kind, api_host
 from registry.core.patience import Patience
 from registry.core.scopes import parse_scopes
-from registry.models import Registry
+from registry.models import PullCredential, Registry
 from registry.tokens import Leaf, sign_bearer, signing_leaf
 
 # A password of ECR lives for 12 hours; one that ends within a build's time is of no use.
@@ -105,6 +105,22 @@ def open_client(
         wait=wait,
         allow=guard_of(registry),
         address=api_host(registry.host),
+    )
+
+
+def open_as(
+    credential: PullCredential, *, patience: Patience | None = None, wait: Callable[[float], None] = time.sleep
+) -> RegistryClient:
+    """A client that reads as an account for base images. What namespaces name goes through the address guard."""
+    return RegistryClient(
+        credential.host,
+        credential.scheme,
+        credential.username,
+        credential.password,
+        patience=patience or Patience(),
+        wait=wait,
+        allow=guard if credential.namespace_id is not None else None,
+        address=api_host(credential.host),
     )
 
 

@@ -3,55 +3,71 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from urllib.parse import urlsplit
 
 import structlog
-from django.conf import settings
 
 from builds.actions.bases import due_bases, note_absence, note_digest
-from builds.core.bases import DOCKER_HUB
-from builds.models import BaseImage
-from lib import addresses
+from builds.models import BaseImage, BaseUse
+from registry.actions.credentials import readable
 from registry.client import RegistryClient, RegistryError, RegistryErrorKind
+from registry.core.kinds import api_host
 from registry.core.patience import ONCE
-from registry.models import Registry
-from registry.opening import open_client
+from registry.models import PullCredential, Registry
+from registry.opening import guard, open_as, open_client
 
 log = structlog.get_logger(__name__)
-# Where the API of Docker's own registry is; in image names it is called otherwise.
-_DOCKER_HUB_API = "registry-1.docker.io"
 
 
 def check_due(now: datetime) -> None:
     """Look at every base whose turn it is. What cannot be asked says why, and is asked later."""
-    by_host: dict[str, list[BaseImage]] = defaultdict(list)
-    for base in due_bases(now):
-        by_host[base.host].append(base)
-    known = {registry.host: registry for registry in Registry.objects.filter(host__in=by_host)}
-    for host, bases in by_host.items():
-        with _client(host, known.get(host)) as client:
-            _check_host(client, bases)
+    due = due_bases(now)
+    accounts = _accounts(due)
+    together: dict[tuple[str, int], list[BaseImage]] = defaultdict(list)
+    for base in due:
+        account = accounts.get(base.pk)
+        together[base.host, account.pk if account else 0].append(base)
+    hosts = {base.host for base in due}
+    known = {registry.host: registry for registry in Registry.objects.for_all().filter(host__in=hosts)}
+    for (host, _), bases in together.items():
+        try:
+            with _client(host, known.get(host), accounts.get(bases[0].pk)) as client:
+                _check_host(client, bases)
+        except RegistryError as error:  # its account's password cannot be had
+            for base in bases:
+                note_absence(base, error.message, retry_after_s=error.retry_after_s)
 
 
-def _client(host: str, registry: Registry | None) -> RegistryClient:
+def _accounts(bases: Sequence[BaseImage]) -> dict[int, PullCredential]:
+    """Who reads which base: an account of a namespace that is built from it goes before one for all."""
+    rows = readable(PullCredential.objects.filter(host__in={base.host for base in bases}))
+    if not rows:
+        return {}
+    uses = BaseUse.objects.filter(base__in=bases).values_list("base_id", "rule__source__repository__namespace_id")
+    spaces: dict[int, set[int | None]] = defaultdict(lambda: {None})
+    for base_id, namespace_id in uses:
+        spaces[base_id].add(namespace_id)
+    ordered = sorted(rows, key=lambda row: (row.namespace_id is None, row.pk))
+    found = {
+        base.pk: next((row for row in ordered if row.host == base.host and row.namespace_id in spaces[base.pk]), None)
+        for base in bases
+    }
+    return {pk: row for pk, row in found.items() if row is not None}
+
+
+def _client(host: str, registry: Registry | None, account: PullCredential | None) -> RegistryClient:
+    if account is not None:
+        return open_as(account, patience=ONCE)
     if registry is not None:  # set up by an administrator, so its address is trusted as pushes trust it
         return open_client(registry, patience=ONCE)
-    api = _DOCKER_HUB_API if host == DOCKER_HUB else host
-    return RegistryClient(api, _scheme(host), patience=ONCE, allow=partial(_allow, settings.TRUSTED_HOSTS))
+    return RegistryClient(host, _scheme(host), patience=ONCE, allow=guard, address=api_host(host))
 
 
 def _scheme(host: str) -> str:
     """Plain HTTP on this machine only, as Docker itself has it."""
     name = host.rpartition(":")[0] or host
     return "http" if name in ("localhost", "127.0.0.1", "[::1]") else "https"
-
-
-def _allow(trusted: frozenset[str], url: str) -> None:
-    """The name of a host comes from a Dockerfile: it may not lead into our own network."""
-    parts = urlsplit(url)
-    addresses.resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), trusted)
 
 
 def _check_host(client: RegistryClient, bases: list[BaseImage]) -> None:

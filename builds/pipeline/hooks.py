@@ -51,7 +51,7 @@ def hooks_of(job: Job, checkout: Checkout) -> Iterator[Hooks]:
         return
     _check_possible(names)
     build = job.build
-    auths = logins_of(build, job.timeout_s) if settings.HOOKS_DOCKER_HOST else ()
+    auths = logins_of(build, job.timeout_s, reads_bases=False) if settings.HOOKS_DOCKER_HOST else ()
     environment = variables_of_tests(job, request_of(job, checkout))
     with (
         docker_client(settings.DOCKER_HOST, job.stop) as docker,

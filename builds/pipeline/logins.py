@@ -10,23 +10,56 @@ import time
 
 from django.conf import settings
 
+from builds.core.errors import BuildError, ErrorKind
 from builds.engine.buildx import RegistryAuth
 from builds.models import Build
+from registry.actions.credentials import credentials_for, note_credentials_used
+from registry.client import RegistryError
+from registry.models import Registry
+from registry.opening import Account, account_of
 from registry.tokens import BuildPass, make_build_pass
 
 # A push that is under way at the end of the time, and clocks that run apart.
 _MARGIN_S = 300
 
 
-def logins_of(build: Build, for_s: float, *, pushes: bool = True) -> tuple[RegistryAuth, ...]:
-    """For `for_s` seconds from now. Code of a fork gets none: what is public it may pull without."""
+def logins_of(
+    build: Build, for_s: float, *, pushes: bool = True, reads_bases: bool = True
+) -> tuple[RegistryAuth, ...]:
+    """For `for_s` seconds from now, one for each registry. Code of a fork gets none: what is public it may pull without.
+
+    Without `reads_bases` no account for private base images is among them: whoever gets the log-ins could read it.
+    Raises BuildError where the registry's password cannot be had.
+    """
     if not build.is_pushed:
         return ()
     registry = build.repository.registry
-    own = _own_login(build, for_s, pushes=pushes and registry.is_own)
-    if registry.is_own or not registry.username:
-        return own
-    return (RegistryAuth(registry.host, registry.username, registry.password), *own)
+    found = {auth.host: auth for auth in _base_logins(build)} if reads_bases else {}
+    if not registry.is_own:
+        account = _account(registry)
+        if account.username:  # a host has one log-in, and the push needs this one
+            found[registry.host] = RegistryAuth(registry.host, account.username, account.password)
+    for auth in _own_login(build, for_s, pushes=pushes and registry.is_own):
+        found[auth.host] = auth
+    return tuple(found.values())
+
+
+def _base_logins(build: Build) -> list[RegistryAuth]:
+    used = credentials_for(build.repository.namespace_id)
+    note_credentials_used(used.values())
+    return [RegistryAuth(row.host, row.username, row.password) for row in used.values()]
+
+
+def base_hosts(build: Build) -> frozenset[str]:
+    """The registries that the build reads with an account for base images."""
+    return frozenset(credentials_for(build.repository.namespace_id)) if build.is_pushed else frozenset()
+
+
+def _account(registry: Registry) -> Account:
+    try:
+        return account_of(registry)
+    except RegistryError as error:
+        raise BuildError(ErrorKind.REGISTRY, error.message, retryable=error.retryable) from error
 
 
 def _own_login(build: Build, for_s: float, *, pushes: bool) -> tuple[RegistryAuth, ...]:

@@ -48,7 +48,7 @@ def _prepared(session: DebugSession, worker: str, stop: StopFlag, line: WorkerLi
     build, image = session.debug_image.build, session.debug_image
     facts = StepFacts.from_json(image.facts)
     labels = {OWNER: owner(), RUN: shell_name(session.pk)}
-    with docker_client(settings.DOCKER_HOST, stop, logins_of(build, PULL_S, pushes=False)) as docker:
+    with docker_client(settings.DOCKER_HOST, stop, logins_of(build, PULL_S, pushes=False, reads_bases=False)) as docker:
         box = ShellBox(
             docker,
             ShellImage(name=image.image, platform=facts.platform, environment=facts.args),

@@ -34,8 +34,9 @@ from builds.pipeline.build import request_of
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps
-from builds.pipeline.logins import logins_of
+from builds.pipeline.logins import base_hosts, logins_of
 from builds.pipeline.testimages import pull_image, pull_own, pull_this
+from registry.core.reference import BadReferenceError, parse_image_name
 
 TEST_CPUS = 2
 
@@ -167,9 +168,10 @@ class Bench:
             return
         repository = self.job.build.repository
         own = f"{repository.registry.host}/{repository.namespace.name}/"
+        private = base_hosts(self.job.build)
         with self.job.logbook.own_step(f"Test {file}: fetch images") as say:
             for place, image in enumerate(wanted):
-                if image.startswith(own):
+                if image.startswith(own) or _host_of(image) in private:
                     name = f"{self.images}:fetched-{place}"
                     pull_own(self.docker, image, name, say, file=file)
                     for service in vetted.document["services"].values():
@@ -191,6 +193,13 @@ class Bench:
             raise BuildError(ErrorKind.TIMEOUT, words.timeout_sentence(file, settings.TEST_TIMEOUT_S)) from None
         finally:
             project.remove()
+
+
+def _host_of(image: str) -> str:
+    try:
+        return parse_image_name(image).domain
+    except BadReferenceError:
+        return ""  # the engine says what is wrong with it
 
 
 def check_engine(file: str, said: str) -> None:

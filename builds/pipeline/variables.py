@@ -8,6 +8,7 @@ from builds.actions.secrets import secrets_around
 from builds.core.buildargs import Facts, expand_args
 from builds.core.variables import Chosen, choose
 from builds.models import Build
+from registry.actions.credentials import credentials_for
 
 
 def variables_of(build: Build) -> Chosen:
@@ -33,4 +34,5 @@ def variables_of(build: Build) -> Chosen:
 
 def secrets_of(build: Build) -> list[str]:
     """Everything that must not stand in the log, in clear: also what this build does not get."""
-    return secrets_around(build.source, build.repository.registry)
+    read = credentials_for(build.repository.namespace_id).values()
+    return [*secrets_around(build.source, build.repository.registry), *(row.password for row in read)]

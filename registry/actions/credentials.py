@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import audit
 from accounts.models import Namespace, User
+from lib.crypto import UndecryptableError
 from lib.refusal import Refused
 from registry.actions.accounts_there import asked_fields, check_password, check_username, has_password, ring
 from registry.core.kinds import Kind, canonical_host, host_problem, kind_of_host
@@ -98,11 +99,29 @@ def delete_credential(actor: User, credential: PullCredential) -> None:
 
 
 def credentials_for(namespace_id: int, hosts: Collection[str] | None = None) -> dict[str, PullCredential]:
-    """The accounts that builds of a namespace read with, by host: its own before those for all."""
+    """The accounts that builds of a namespace read with, by host: its own before those for all.
+
+    One whose password can no longer be decrypted is left out: its check says so.
+    """
     rows = PullCredential.objects.filter(Q(namespace=namespace_id) | Q(namespace=None))
     if hosts is not None:
         rows = rows.filter(host__in=hosts)
-    return {row.host: row for row in sorted(rows, key=lambda row: row.namespace_id is not None)}
+    return {row.host: row for row in sorted(readable(rows), key=lambda row: row.namespace_id is not None)}
+
+
+def readable(rows: QuerySet[PullCredential]) -> list[PullCredential]:
+    """Those whose password can be read; one query where all can."""
+    try:
+        return list(rows)
+    except UndecryptableError:
+        return [row for row in rows.defer("password") if _is_readable(row)]
+
+
+def _is_readable(row: PullCredential) -> bool:
+    try:
+        return bool(row.password)
+    except UndecryptableError:
+        return False
 
 
 def note_credentials_used(credentials: Collection[PullCredential]) -> None:

@@ -13,12 +13,12 @@ from lib.humanize import format_duration
 from registry.actions.accounts_there import write_check
 from registry.client import RegistryClient, RegistryError
 from registry.core.check import Line, clock_line, failed_line
-from registry.core.kinds import KINDS, RATE_PREVIEW, api_host, kind_of_host
+from registry.core.kinds import KINDS, RATE_PREVIEW, kind_of_host
 from registry.core.patience import Patience
 from registry.core.rate import Rate
 from registry.core.reference import BadReferenceError, parse_image_name
 from registry.models import Checked, PullCredential, Registry
-from registry.opening import guard, open_client
+from registry.opening import open_as, open_client
 
 log = structlog.get_logger(__name__)
 PATIENCE = Patience(attempts=2, total_s=15.0)
@@ -69,23 +69,14 @@ def try_registry(registry: Registry) -> Tried:
 
 def try_credential(credential: PullCredential) -> Tried:
     """The lines of a credential's check: it has to log in, and to read the image that it is for."""
-    host = credential.host
-    with RegistryClient(
-        host,
-        credential.scheme,
-        credential.username,
-        credential.password,
-        patience=PATIENCE,
-        allow=guard if credential.namespace_id is not None else None,
-        address=api_host(host),
-    ) as client:
+    with open_as(credential, patience=PATIENCE) as client:
         lines = _reach(client, credential.scheme)
         if not _all_well(lines):
             return lines, None
         lines.append(_log_in(client, credential.username))
         if lines[-1].ok is not False:
             lines.append(_read(client, credential))
-        return _with_rate(client, lines, counts=KINDS[kind_of_host(host)].counts_pulls)
+        return _with_rate(client, lines, counts=KINDS[kind_of_host(credential.host)].counts_pulls)
 
 
 def _all_well(lines: list[Line]) -> bool:
