@@ -23,10 +23,8 @@ from registry.tokens import BuildPass, make_build_pass
 _MARGIN_S = 300
 
 
-def logins_of(
-    build: Build, for_s: float, *, pushes: bool = True, reads_bases: bool = True
-) -> tuple[RegistryAuth, ...]:
-    """For `for_s` seconds from now, one for each registry. Code of a fork gets none: what is public it may pull without.
+def logins_of(build: Build, for_s: float, *, pushes: bool = True, reads_bases: bool = True) -> tuple[RegistryAuth, ...]:
+    """For `for_s` seconds from now, one for each registry. Code of a fork gets none: it may pull what is public.
 
     Without `reads_bases` no account for private base images is among them: whoever gets the log-ins could read it.
     Raises BuildError where the registry's password cannot be had.
