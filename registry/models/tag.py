@@ -101,6 +101,9 @@ class TagMove(models.Model):
         ordering = ["-at", "-pk"]
         indexes = [
             models.Index(fields=["repository", "tag", "-at"]),
+            models.Index(
+                fields=["-at", "-id"], condition=Q(by="", kind__in=["push", "delete"]), name="moves_that_were_found"
+            ),
             models.Index(fields=["repository", "to_digest"], name="moves_by_digest"),
         ]
 
