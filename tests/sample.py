@@ -20,6 +20,7 @@ from builds.models import Build, BuildRule, Source, Step, Worker
 from registry.models import Repository, Tag, TagMove
 from tests.factories import make_member, make_repository, make_user
 from tests.sample_questions import add_question, add_variables
+from tests.sample_storage import add_storage
 from webhooks.models import Delivery
 
 README = """# hello
@@ -80,6 +81,7 @@ def fill(admin: User) -> None:
     add_question(main, next_number(hello.pk), _commit())
     _tokens(admin)
     _robots(admin)
+    add_storage()
 
 
 def _members(admin: User) -> None:

@@ -5,6 +5,7 @@ A cache that others use too is pruned by an administrator's word alone: a policy
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -45,8 +46,17 @@ class Policy:
 
 def policy_of(host: str) -> Policy:
     """The host's own policy, else the one for every host, else what the environment says of a cache of our own."""
-    rows = {row.host: row for row in CachePolicy.objects.filter(host__in=(host, EVERY_HOST))}
-    row = rows.get(host) or rows.get(EVERY_HOST)
+    return policies_of([host])[host]
+
+
+def policies_of(hosts: Iterable[str]) -> dict[str, Policy]:
+    """The same of several, in one query."""
+    hosts = list(hosts)
+    rows = {row.host: row for row in CachePolicy.objects.filter(host__in=(*hosts, EVERY_HOST))}
+    return {host: _policy(rows.get(host) or rows.get(EVERY_HOST)) for host in hosts}
+
+
+def _policy(row: CachePolicy | None) -> Policy:
     if row is not None:
         return Policy(CacheLimits(row.keep_bytes, row.unused_days), True, row.set_by, row.host)
     limits = CacheLimits(settings.CACHE_KEEP_BYTES or None, settings.CACHE_UNUSED_DAYS or None)

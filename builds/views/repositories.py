@@ -19,6 +19,7 @@ from builds.views.lookup import access_to, find_repository, find_source
 from builds.views.sizes import size_trends
 from builds.views.skipped import STATE as SKIPPED
 from builds.views.skipped import newest_skip, rows_with_skips
+from builds.views.storage_card import storage_of
 from registry.models import Repository, Tag
 
 PAGE = 30
@@ -37,6 +38,7 @@ def overview(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     if part == "history":
         return render(request, "builds/_history.html", context)
     context |= _tags_and_builds(repository)
+    context["storage"] = storage_of(request, repository)
     source = context["source"] = find_source(repository)
     if part == "tags":
         return render(request, "builds/_overview_side.html", context)
