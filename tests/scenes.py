@@ -62,6 +62,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         f"{SITE}/compare-tags/{documents()['digest']}/pushed-by-hand",
     ),
     "tag-move": (f"{HELLO}/tags/latest/move?build=1",),
+    "tag-promote": (f"{HELLO}/tags/latest/promote",),
     "repository-rules": (f"{HELLO}/rules", f"{BACKUP}/rules"),
     "rules-import": (f"{HELLO}/rules/import",),
     "rules-export": (f"{HELLO}/rules/export",),

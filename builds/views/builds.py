@@ -24,6 +24,7 @@ from builds.views.expected import Expected, expected
 from builds.views.failure import failure_of
 from builds.views.logs import count_lines
 from builds.views.lookup import access_to, person
+from builds.views.promotions import promoted_to, writes_somewhere
 from lib.refusal import Refused
 
 
@@ -57,6 +58,7 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         count_lines(found, attempt, steps)
     rows = step_rows(steps, timezone.now())
     may_write = access_to(request, found.repository).can_write
+    has_image = found.state == State.SUCCEEDED and bool(found.digest)
     address = [*found.repository.path.split("/"), found.number]
     is_newest = attempt == found.attempt
     return {
@@ -76,7 +78,8 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "now_step": _now(steps, found.steps_total) if not found.is_final else None,
         "expected": _expected(found, steps) if is_newest else None,
         "tags": _tags(found),
-        "can_tag": may_write and found.state == State.SUCCEEDED and bool(found.digest),
+        "can_tag": has_image and (may_write or writes_somewhere(request)),
+        "promoted_to": promoted_to(request, found.repository, build=found.number) if has_image else [],
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
     }

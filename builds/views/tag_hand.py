@@ -9,10 +9,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from builds.actions.fixed_tags import fixed_tags_of
-from builds.core.tag_words import image_words
+from builds.actions.origins import tag_place
 from builds.core.tags import is_reserved
 from builds.models import TagOrder
 from builds.views.lookup import access_to
+from builds.views.promotions import promoted_to, writes_somewhere
 from registry.models import Repository, Tag, TagMove
 
 SHOWN = timedelta(minutes=30)
@@ -20,7 +21,7 @@ SHOWN = timedelta(minutes=30)
 
 
 def hand_of(request: HttpRequest, repository: Repository, name: str) -> dict[str, Any]:
-    """For `builds/_tag_hand.html` and the links beside the history. Four queries."""
+    """For `builds/_tag_hand.html` and the links beside the history. Seven queries at most."""
     tag = Tag.objects.filter(repository=repository, name=name).first()
     order = TagOrder.objects.filter(repository=repository, tag=name).first()
     is_shown = order is not None and (order.is_open or (order.ended_at or order.asked_at) > timezone.now() - SHOWN)
@@ -32,9 +33,11 @@ def hand_of(request: HttpRequest, repository: Repository, name: str) -> dict[str
         "name": name,
         "tag": tag,
         "order": order if is_shown else None,
+        "promoted_to": promoted_to(request, repository, digest=tag.digest) if tag else [],
+        "can_promote": tag is not None and (can_write or writes_somewhere(request)),
         "back_to": _back_to(tag),
         "pattern": pattern,
-        "at": image_words(tag.build_number, tag.digest) if tag else "",
+        "at": tag_place(tag),
         "can_release": can_write,
         "can_move": can_write and tag is not None and not pattern and not is_build_tag,
     }

@@ -1,4 +1,4 @@
-"""Moving tags without a build: choosing a tag, confirming what moves where, releasing; and which tags never move."""
+"""Moving tags without a build: confirming what moves where, releasing; and which tags never move."""
 
 from __future__ import annotations
 
@@ -6,68 +6,43 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import Role
 from builds.actions.fixed_tags import fixed_tags_of, set_fixed_tags
-from builds.actions.tag_orders import Target, ask_tag, check_tag, find_target, release_tag
+from builds.actions.origins import tag_place
+from builds.actions.tag_orders import Target, ask_tag, check_tag, find_elsewhere, release_tag
 from builds.core.fixed_tags import FixedTags, fixed_problems, read_fixed_tags
+from builds.core.promotion_words import shown_words
 from builds.core.states import ACTIVE
-from builds.core.tag_words import image_words
 from builds.models import Build
 from builds.views.lookup import find_repository, person
+from builds.views.promotions import source_of, what_it_costs
 from builds.views.tag_hand import hand_of
 from lib.refusal import Refused
 from registry.core.manifest import is_digest
 from registry.models import Repository, Tag
 
-SUGGESTED = 50
 COVERED = 20
 """Names that are shown of the tags that a pattern covers."""
 
 
 @login_required
-@require_safe
-def choose(request: HttpRequest, namespace: str, name: str, number: int) -> HttpResponse:
-    """“Put a tag on build #41”: which one; `?tag=` leads on to the page that confirms it."""
-    repository = find_repository(request, namespace, name, role=Role.WRITE)
-    build = _build(repository, number)
-    tag = request.GET.get("tag", "").strip()
-    problem = ""
-    try:
-        target = find_target(repository, build=number)
-        if tag:
-            check_tag(repository, tag, target)
-            query = f"?build={build.number}"
-            return redirect(reverse("tag-move", args=[namespace, name, tag]) + query)
-    except Refused as refused:
-        problem = refused.sentence
-    rows = Tag.objects.filter(repository=repository).floating()
-    context = {
-        "repository": repository,
-        "tab": "builds",
-        "build": build,
-        "tag": tag,
-        "problem": problem,
-        "rows": list(rows.order_by("-pushed_at")[:SUGGESTED]),
-        "can_ask": bool(build.digest),
-    }
-    return render(request, "builds/tag_choose.html", context, status=422 if problem else 200)
-
-
-@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def move(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpResponse:
-    """What moves from where to where (`?build=` or `?digest=`), and the button that has it done."""
+    """What moves from where to where (`?build=` or `?digest=`), and the button that has it done.
+
+    `?from=` names the repository that has the image, where that is another one.
+    """
     repository = find_repository(request, namespace, name, role=Role.WRITE)
     try:
-        target = _target(repository, request.POST if request.method == "POST" else request.GET)
+        target = _target(request, repository)
         if request.method == "POST":
             hold, seen = request.POST.get("hold") == "on", request.POST.get("seen", "")
-            ask_tag(person(request), repository, tag, target, hold=hold, seen=seen)
+            along = request.POST.get("referrers") == "on"
+            ask_tag(person(request), repository, tag, target, hold=hold, seen=seen, with_referrers=along)
             return redirect("repository-tag", namespace, name, tag)
         current = check_tag(repository, tag, target)
     except Refused as refused:
@@ -82,15 +57,22 @@ def move(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespo
 
 
 def _confirm(repository: Repository, name: str, target: Target, current: Tag | None) -> dict[str, Any]:
+    source, origin = target.source, target.origin
+    becomes_public = source is not None and (source.visibility, repository.visibility) == ("private", "public")
     return {
         "repository": repository,
         "tab": "tags",
         "name": name,
         "current": current,
         "target": target,
-        "before": image_words(current.build_number, current.digest) if current else "",
+        "before": tag_place(current),
         "before_build": _found(repository, current.build_number) if current else None,
-        "build": _found(repository, target.build_number),
+        "build": _found(source, origin.build_number if origin else None)
+        if source
+        else _found(repository, target.build_number),
+        "source": source,
+        "cost": what_it_costs(target, repository),
+        "shown": shown_words(source.path, repository.path) if source and becomes_public else "",
         "is_same": current is not None and current.digest == target.digest,
         "holds": current is not None and current.held_since is not None,
         "pattern": fixed_tags_of(repository.pk).pattern_of(name),
@@ -112,20 +94,15 @@ def _under_way(repository: Repository, tag: str) -> list[int]:
     return [number for number, plan in plans if any(one.get("name") == tag for one in plan.get("tags", ()))]
 
 
-def _target(repository: Repository, asked: Any) -> Target:
-    number, digest = asked.get("build", ""), asked.get("digest", "")
+def _target(request: HttpRequest, repository: Repository) -> Target:
+    asked = request.POST if request.method == "POST" else request.GET
+    number, digest, path = (asked.get(name, "") for name in ("build", "digest", "from"))
+    source = source_of(request, path) if path else repository
     if number.isascii() and number.isdigit():
-        return find_target(repository, build=int(number[:10]))
+        return find_elsewhere(repository, source, build=int(number[:10]))
     if not is_digest(digest):
         raise Refused("Say which build or digest the tag is to point to: choose one in the history of the tag.")
-    return find_target(repository, digest=digest)
-
-
-def _build(repository: Repository, number: int) -> Build:
-    found = _found(repository, min(number, 2**31 - 1))
-    if found is None:
-        raise Http404(f"{repository.path} has no build #{number}.")
-    return found
+    return find_elsewhere(repository, source, digest=digest)
 
 
 @require_safe

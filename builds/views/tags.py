@@ -10,13 +10,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from builds.actions.origins import origins_of
 from builds.models import Build
 from builds.views.lookup import find_repository
+from builds.views.promotions import ShownOrigin, shown_origins
 from builds.views.sizes import size_trends
 from builds.views.tag_hand import hand_of
 from builds.views.tag_list import Together, Wanted, one_for_each_image, select_tags, together
 from builds.views.tag_platforms import PlatformSize, platforms_of
 from registry.core.manifest import is_digest
+from registry.core.origin import Origin
 from registry.models import Repository, Tag, TagMove
 
 PAGE = 50
@@ -39,12 +42,15 @@ KINDS = (("floating", "Tags that move"), ("build", "Build tags"), ("all", "All")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A tag, or an image with the tags that point to it; `tag` is the first of these. `build` put the tag there."""
+    """A tag, or an image with the tags that point to it; `tag` is the first of these. `build` put the tag there, or the
+    image was promoted from `origin`.
+    """
 
     tag: Tag
     build: Build | None
     platforms: tuple[PlatformSize, ...]
     together: Together | None = None
+    origin: ShownOrigin | None = None
 
     @property
     def tags(self) -> tuple[Tag, ...]:
@@ -70,19 +76,27 @@ def tags(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         "sorts": SORTS,
         "is_grouped": is_grouped,
         "page": page,
-        "rows": _rows(repository, list(page.object_list), wanted.kind if is_grouped else ""),
+        "rows": _rows(request, repository, list(page.object_list), wanted.kind if is_grouped else ""),
     }
     part = query.get("part") == "rows"
     return render(request, "builds/_tag_rows.html" if part else "builds/repository_tags.html", context)
 
 
-def _rows(repository: Repository, shown: Sequence[Tag], grouped: str) -> list[Row]:
-    """`grouped` is the kind of tags that stand together, "" for a row each. Four queries at most, five together."""
+def _rows(request: HttpRequest, repository: Repository, shown: Sequence[Tag], grouped: str) -> list[Row]:
+    """`grouped` is the kind of tags that stand together, "" for a row each. Six queries at most, seven together."""
     makers = builds_of(repository, (tag.build_number for tag in shown))
     platforms = platforms_of(repository, shown)
     groups = together(repository, [tag.digest for tag in shown], grouped) if grouped else {}
+    unbuilt = [tag.digest for tag in shown if tag.build_number is None]
+    origins = shown_origins(request, origins_of(repository.pk, unbuilt)) if unbuilt else {}
     return [
-        Row(tag, makers.get(tag.build_number or 0), platforms.get(tag.digest, ()), groups.get(tag.digest))
+        Row(
+            tag,
+            makers.get(tag.build_number or 0),
+            platforms.get(tag.digest, ()),
+            groups.get(tag.digest),
+            None if tag.build_number else origins.get(tag.digest),
+        )
         for tag in shown
     ]
 
@@ -97,6 +111,7 @@ def tag(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespon
     if found is None and not page.object_list and hand["order"] is None:
         raise Http404(f"{repository.path} has no tag {tag}, and never had one.")
     makers = builds_of(repository, (move.build_number for move in page.object_list))
+    origins = shown_origins(request, {move.pk: _origin(move) for move in page.object_list if move.origin_path})
     context = {
         "repository": repository,
         "tab": "tags",
@@ -107,10 +122,14 @@ def tag(request: HttpRequest, namespace: str, name: str, tag: str) -> HttpRespon
         "others": _others(repository, found) if found else None,
         "platforms": platforms_of(repository, [found]).get(found.digest, ()) if found else (),
         "trend": size_trends(repository, [tag])[tag],
-        "rows": [(move, makers.get(move.build_number or 0)) for move in page.object_list],
+        "rows": [(move, makers.get(move.build_number or 0), origins.get(move.pk)) for move in page.object_list],
     }
     is_part = request.GET.get("part") == "history"
     return render(request, "builds/_tag_history.html" if is_part else "builds/repository_tag.html", context)
+
+
+def _origin(move: TagMove) -> Origin:
+    return Origin(move.origin_path, move.origin_build, move.origin_id)
 
 
 def _others(repository: Repository, tag: Tag) -> Together | None:
