@@ -20,9 +20,16 @@ class DockerCli:
     def run(self, *arguments: str, stdin: str = "", timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Run `docker <arguments>` to its end, whatever that is."""
         environ = {**os.environ, "DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.home), "HOME": str(self.home)}
-        command = ["docker", *arguments]
+        # In a session of its own, for docker asks at the terminal for a password where a log-in is no good any more.
         return subprocess.run(
-            command, env=environ, input=stdin, capture_output=True, text=True, check=False, timeout=timeout_s
+            ["docker", *arguments],
+            env=environ,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
+            start_new_session=True,
         )
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
