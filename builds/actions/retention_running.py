@@ -60,7 +60,8 @@ def obeyed(run: RetentionRun) -> RetentionPolicy | None:
 
 def begin_run(run: RetentionRun, decisions: Sequence[Decision], freed_bytes: int | None) -> bool:
     """What was chosen: counts, and a line for each tag that goes; a dry run is over with that. False: lease lost."""
-    going = [decision for decision in decisions if decision.goes]
+    # Tags of builds last: while a floating tag is still there, that of its build stays.
+    going = sorted((one for one in decisions if one.goes), key=lambda one: one.tag.kind == "build")
     counted = Counter((decision.goes, decision.why) for decision in decisions)
     fields: dict[str, Any] = {
         "total": len(decisions),

@@ -2,7 +2,7 @@
 
 Keeping wins over removing, and a tag that no rule speaks of stays. Whatever the rules say, a tag stays that somebody
 holds, that never moves, that is in use, that is the newest image of a branch that is there, and a build tag whose image
-a floating tag still points to. Rules that cannot be read remove nothing.
+a floating tag that stays points to. Rules that cannot be read remove nothing.
 """
 
 from __future__ import annotations
@@ -75,13 +75,16 @@ def choose(tags: Sequence[TagFacts], policy: Policy, now: datetime) -> tuple[Dec
         return tuple(_stays(tag, f"the policy removes nothing until it is mended: {policy.problem}") for tag in tags)
     if not policy.rules:
         return tuple(_stays(tag, "there is no rule") for tag in tags)
-    floating: dict[str, str] = {}
-    for tag in tags:
-        if tag.kind != "build":
-            floating.setdefault(tag.digest, tag.name)
     dead = {tag.name for tag in tags if _is_dead(tag, policy, now)}
     judges = [_judge(rule, tags, dead, now) for rule in policy.rules]
-    return tuple(_guarded(tag, policy, floating, now) or _judged(tag, judges) for tag in tags)
+    decided: dict[str, Decision] = {}
+    staying: dict[str, str] = {}  # the floating tags that stay, by the image that they point to
+    for tag in sorted(tags, key=lambda one: one.kind == "build"):
+        decision = _guarded(tag, policy, staying, now) or _judged(tag, judges)
+        decided[tag.name] = decision
+        if tag.kind != "build" and not decision.goes:
+            staying.setdefault(tag.digest, tag.name)
+    return tuple(decided[tag.name] for tag in tags)
 
 
 def _guarded(tag: TagFacts, policy: Policy, floating: dict[str, str], now: datetime) -> Decision | None:
