@@ -28,7 +28,13 @@ class GigabytesField(forms.CharField):
         return int(Decimal(text) * GB)
 
     def prepare_value(self, value: Any) -> Any:
-        return f"{Decimal(value) / GB:f}".rstrip("0").rstrip(".") or "0" if isinstance(value, int) else value
+        return gigabytes(value) if isinstance(value, int) else value
+
+
+def gigabytes(size_bytes: int) -> str:
+    """`20`, `0.5`: as it may be given again."""
+    text = f"{(Decimal(size_bytes) / GB).quantize(Decimal('0.001')):f}"
+    return text.rstrip("0").rstrip(".")
 
 
 class QuotaForm(forms.Form):

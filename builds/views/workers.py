@@ -125,14 +125,12 @@ def gauges_of(worker: Worker) -> list[Gauge]:
     found = []
     disks = read_disks(worker.disks)
     for disk in disks:
-        name = "Disk" if len(disks) == 1 else f"Disk: {disk.name}"
+        name = "Disk" if len(disks) == 1 else disk.holds[0].value.capitalize()
         found.append(_of_bytes(name, disk.free_bytes, disk.total_bytes, low=disk.name in worker.low_disks))
-    if disks:
-        pass
-    elif worker.disk_total_bytes and worker.disk_free_bytes is not None:
+    if not disks and worker.disk_total_bytes and worker.disk_free_bytes is not None:
         low = worker.disk_free_bytes < settings.MIN_FREE_BYTES
         found.append(_of_bytes("Disk", worker.disk_free_bytes, worker.disk_total_bytes, low=low))
-    elif worker.disk_free_bytes is not None:
+    elif not disks and worker.disk_free_bytes is not None:
         found.append(Gauge("Disk", f"{format_size(worker.disk_free_bytes)} free", 0))
     if worker.memory_total_bytes and worker.memory_free_bytes is not None:
         found.append(_of_bytes("Memory", worker.memory_free_bytes, worker.memory_total_bytes))

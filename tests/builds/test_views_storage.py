@@ -163,6 +163,7 @@ def test_8_a_policy_is_set_and_taken_back_and_a_pruning_asked(admin):
     told = words(admin.post("/storage/caches/policy", {"host": "builder-1", "keep": "20", "days": "14"}, follow=True))
     assert "On builder-1 kept is at most 20.0 GB, nothing unused for 14 days." in told
     assert "(set by admin)" in told
+    assert 'name="keep" value="20"' in admin.get("/storage/caches").content.decode()
     admin.post("/storage/caches/prune", {"host": "builder-1"})
     assert CachePrune.objects.get().asked_by == "admin"
     said = words(admin.get("/storage/caches"))
