@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from registry.views import credentials, events, namespaces, registries, token
+from registry.views import credentials, events, namespaces, registries, token, watch
 
 N = "n/<str:name>"
 
@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern] = [
     path("registries/<int:registry_id>/state", registries.state, name="registry-state"),
     path("registries/<int:registry_id>/check", registries.check, name="registry-check"),
     path("registries/<int:registry_id>/delete", registries.delete, name="registry-delete"),
+    path("registries/watch", watch.watch, name="registry-watch"),
+    path("registries/<int:registry_id>/compare", watch.compare, name="registry-compare"),
     path("registries/credentials", credentials.credentials, name="credentials"),
     path("credentials/<int:credential_id>/state", credentials.state, name="credential-state"),
     path("credentials/<int:credential_id>/check", credentials.check, name="credential-check"),

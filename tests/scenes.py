@@ -46,6 +46,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "namespace-robots": ("/n/acme/robots", "/n/tools/robots"),
     "namespace-robot": ("/n/acme/robots/deploy", "/n/acme/robots/scanner"),
     "connections": ("/account/connections",),
+    "registry-watch": ("/registries/watch",),
     "registries": ("/registries", "/registries?kind=ecr"),
     "credentials": ("/registries/credentials",),
     "namespace-credentials": ("/n/acme/credentials",),
@@ -113,6 +114,7 @@ OTHERS = (
 POST, PART, DATA = "takes POST alone", "a part of a page", "is read by programs"
 NO_PAGES: dict[str, str] = {
     **dict.fromkeys(("healthz", "readyz", "webhook", "trigger", "badge", "build-log", "build-lines"), DATA),
+    **dict.fromkeys(("registry-events",), DATA),
     **dict.fromkeys(("build-log-search", "build-log-error", "build-shell-transcript", "image-raw"), DATA),
     **dict.fromkeys(
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART

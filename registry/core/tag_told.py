@@ -8,6 +8,8 @@ from lib.humanize import quoted, short_digest
 from lib.patterns import compile_regex
 
 NOBODY = "somebody who did not log in"
+FOUND = "Found by comparing with the registry: "
+"""How every sentence of the comparison begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ def deleted_words(by: str, before: At | None) -> str:
 def found_words(before: At | None, found: str) -> str:
     """What the comparison with the registry found; `found` is the digest, "" where the tag is gone."""
     if not found:
-        return f"Found by comparing with the registry: the tag is gone{_pointed(before)}."
+        return f"{FOUND}the tag is gone{_pointed(before)}."
     if before is None:
-        return "Found by comparing with the registry: somebody pushed it, and no notification came."
+        return f"{FOUND}somebody pushed it, and no notification came."
     held = " It was held there." if before.is_held else ""
-    return f"Found by comparing with the registry: it pointed to {before.words} as far as was known here.{held}"
+    return f"{FOUND}it pointed to {before.words} as far as was known here.{held}"
 
 
 def _pointed(before: At | None) -> str:
