@@ -48,6 +48,7 @@ def tick() -> None:
 def minutely() -> None:
     """Every minute from beat: ring for repositories whose tags are to be held against the registry, and for storage."""
     from registry.actions.comparisons import ring_for_comparisons
+    from registry.actions.new_root import look_at_new_root
     from registry.actions.storage import ring_for_measure
     from registry.actions.told import forget_told
 
@@ -55,6 +56,7 @@ def minutely() -> None:
     ring_for_measure(now)
     ring_for_comparisons(now)
     forget_told(now)
+    look_at_new_root()
 
 
 @shared_task(name="registry.look_at_told")

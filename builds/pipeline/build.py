@@ -23,6 +23,7 @@ from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps, Milestones
 from builds.pipeline.logins import logins_of, user_of
+from builds.pipeline.own_registry import own_reason
 from builds.pipeline.record import open_record
 from builds.pipeline.variables import variables_of
 from registry.models import Registry
@@ -95,7 +96,7 @@ def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildF
             # Kept for whoever wants to read more than the sentence, also once another attempt has cleared that.
             with job.logbook.own_step(LAST_WORDS) as say:
                 say("".join(f"{line}\n" for line in steps.tail))
-                raise _masked(job, error)
+                raise _masked(job, own_reason(job.build, error))
     return read_metadata(result.metadata)
 
 

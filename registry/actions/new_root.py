@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from registry.actions.registries import default_registry
 from registry.client import RegistryError
 from registry.opening import open_client
 from registry.tokens import mark_accepted, signing_leaf, waiting_root
+
+
+def look_at_new_root() -> None:
+    """The same from beat, where there is one that waits; whoever restarts the registry need not think of it."""
+    if settings.REGISTRY_AUTH == "token" and waiting_root() is not None:
+        try_new_root()
 
 
 def try_new_root() -> str:
