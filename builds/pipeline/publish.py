@@ -32,6 +32,7 @@ from builds.pipeline.tagmoves import TagMoves
 from builds.pipeline.tags import Looked, look_for_tags, verdict_of
 from lib.beside import beside
 from registry.actions import PublishLock, TagPut, publish_lock
+from registry.actions.comparisons import compare_soon
 from registry.client import Manifest, RegistryClient, RegistryError, RegistryErrorKind, put_tags
 from registry.models import Registry, Tag
 from registry.opening import open_client
@@ -181,6 +182,8 @@ class Publisher:
             )
         if not done:
             raise Stopped("lost")
+        if any(self._hooks.has(name) for name in ("push", "post_push")):
+            compare_soon(build.repository_id)  # what hooks push by themselves nobody tells of
         if all(tag.moved for tag in put.puts):
             show_readme(build, self._checkout.readme)
 

@@ -23,6 +23,9 @@ def main(login_file: Path, bundle: Path | None = None) -> None:
     call_command("migrate", interactive=False, verbosity=1)
     if bundle is not None and settings.REGISTRY_AUTH == "token":
         call_command("registry_keys", bundle=bundle)
+    from registry.actions.comparisons import compare_at_start
+
+    compare_at_start()
     said = io.StringIO()
     call_command("ensure_admin", stdout=said)
     descriptor = os.open(login_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -15,6 +15,7 @@ from accounts import audit
 from accounts.models import User
 from lib.clock import database_now
 from lib.queue import enqueue
+from registry.actions.own import own_registry
 from registry.models import Registry, RegistryWatch, Repository, TagComparison
 
 # The own registry tells of what happens, so this finds only what was lost; others tell nothing.
@@ -23,6 +24,7 @@ OTHERS_EVERY = timedelta(hours=6)
 LEASE = timedelta(minutes=3)
 PAUSE = timedelta(minutes=5)
 """After a registry that did not answer."""
+AT_START = timedelta(seconds=20)
 BREATH = timedelta(seconds=50)
 """After as many requests as one turn may take."""
 _MOST_BACKOFF = timedelta(hours=6)
@@ -51,6 +53,18 @@ def compare_soon(repository_id: int) -> None:
             repository_id=repository_id, defaults={"due_at": database_now(), "cursor": ""}
         )
         enqueue("registry.compare_tags", expires_s=60)
+
+
+def compare_at_start() -> None:
+    """From the step before web and worker: the own registry may have forgotten to tell of what happened meanwhile.
+
+    A little later, since it starts at the same time.
+    """
+    registry = own_registry()
+    if registry is not None:
+        _add_missing()
+        rows = TagComparison.objects.filter(repository__registry=registry)
+        rows.update(due_at=database_now() + AT_START, cursor="", failures=0)
 
 
 def compare_all(registry: Registry, actor: User | None = None, *, may_empty: bool = False) -> None:

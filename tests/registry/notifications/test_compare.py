@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from lib.clock import database_now
 from registry.actions import publish_lock
-from registry.actions.comparisons import compare_all, compare_soon, ring_for_comparisons, take_watch
+from registry.actions.comparisons import compare_all, compare_at_start, compare_soon, ring_for_comparisons, take_watch
 from registry.errands import compare as errand
 from registry.errands.compare import compare_tags
 from registry.models import Registry, RegistryWatch, Repository, Tag, TagComparison, TagMove, TagNews
@@ -233,6 +233,18 @@ def test_beat_rings_for_new_repositories_and_for_those_whose_turn_it_is(
         compare_soon(repository.pk)
     assert rings == ["registry.compare_tags"]
     assert take_watch() is not None
+
+
+def test_the_start_of_imageyard_compares_the_own_registry_soon(repository, settings):
+    """The registry may have been stopped with what it had not told yet."""
+    compare()
+    compare_at_start()
+    due = TagComparison.objects.get().due_at - database_now()
+    assert timedelta(seconds=5) < due < timedelta(seconds=25)
+    compare()
+    settings.REGISTRY_AUTH = "none"
+    compare_at_start()
+    assert TagComparison.objects.get().due_at - database_now() > timedelta(minutes=20)
 
 
 # --- the own registry's folder ---------------------------------------------------------------------------------------
