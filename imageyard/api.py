@@ -34,8 +34,13 @@ from builds.api import (
     pull_requests,
     queue,
     repositories,
+    retention,
+    retention_runs,
     rules_exchange,
     rules_source,
+    storage,
+    storage_caches,
+    tag_deletions,
     tag_moves,
     tags,
     testing,
@@ -109,6 +114,9 @@ api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
 api.add_router("", tag_moves.router)
+api.add_router("", tag_deletions.router)
+api.add_router("", retention.router)
+api.add_router("", retention_runs.router)
 api.add_router("", tags.router)
 api.add_router("", bases.router)
 api.add_router("", images.router)
@@ -119,6 +127,8 @@ api.add_router("", debug.router)
 api.add_router("", pausing.router)
 api.add_router("", queue.router)
 api.add_router("", history.router)
+api.add_router("", storage.router)
+api.add_router("", storage_caches.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", registries.router)
 api.add_router("", credentials.router)

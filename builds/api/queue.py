@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from builds.actions import pauses, workers
+from builds.api.storage import DiskOut, disks_of
 from builds.core.states import RUNNING
 from builds.models import Build, Pause, Worker
 from builds.models.pause import EVERY_HOST, REASON_LENGTH
@@ -81,6 +82,8 @@ class WorkerOut(Schema):
     load: float | None
     started_at: datetime
     seen_at: datetime
+    disk_fault: str = Field(description="Which disk has no room for another build; empty when all have.")
+    disks: list[DiskOut]
     drain_asked_at: datetime | None
     stopped_at: datetime | None
 
@@ -188,6 +191,7 @@ def _workers_out(rows: QuerySet[Worker]) -> list[dict[str, Any]]:
             "alive": row.pk in alive,
             "takes_builds": row.pk in alive and row.takes_builds(standing),
             "sentence": why_idle(row, standing.of(row.host)) if row.pk in alive else what_became_of(row),
+            "disks": disks_of(row),
             "running": busy.get(row.name, 0),
             "ended_last_hour": pace.get(row.name, 0),
         }
@@ -206,6 +210,7 @@ _FIELDS = (
     "slots",
     "builder",
     "builder_fault",
+    "disk_fault",
     "disk_free_bytes",
     "disk_total_bytes",
     "memory_free_bytes",
