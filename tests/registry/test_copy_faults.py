@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 from collections.abc import Callable, Iterator
 
@@ -322,3 +323,42 @@ def test_two_copies_of_one_image_at_once_are_one(one: FakeRegistry, other: FakeR
     for thread in threads:
         thread.join()
     assert has(other, TO, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(429, "did not take the push of acme/prod"), (502, "answered 502 Bad Gat")]
+)
+def test_x04_a_mount_that_fails_is_asked_again_and_told(
+    one: FakeRegistry, connect: Connect, status: int, words: str
+) -> None:
+    digest = put(one, FROM, IMAGE)
+    one.state.steps["mount"] = [status, status]
+    assert copied(connect, one, one, digest).mounted == 3
+    one.state.steps["mount"] = [status] * 99
+    one.state.owned = {(owner, blob) for owner, blob in one.state.owned if owner == FROM}
+    error = refused(connect, one, one, digest)
+    assert words in error.message
+    assert error.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (401, "unauthorized", "refused the tag list of acme/web: it wants a log-in, and no user name is set"),
+        (403, "denied", "refused the tag list of acme/web: without a user name nobody may read there."),
+        (429, "rate_limit", "did not take the tag list of acme/web: too many requests (429 Too Many Requests)."),
+        (500, "unavailable", "answered 500 Internal Server Error to the tag list of acme/web."),
+    ],
+)
+def test_x01_a_tag_list_that_fails_in_the_middle_is_told(
+    one: FakeRegistry, connect: Connect, status: int, kind: str, words: str
+) -> None:
+    """Field case X01: the second of two pages; one failure heals where it can."""
+    one.state.pages[FROM] = [(["a"], '</v2/acme/web/tags/list?next_page=1>; rel="next"'), (["b"], "")]
+    healing = [0, status, 0] if kind in ("rate_limit", "unavailable") else [0, 0]
+    one.state.steps["tags get"] = healing
+    assert list(connect(one.host).tags(FROM)) == ["a", "b"]
+    one.state.steps["tags get"] = [0, *[status] * 20]
+    with pytest.raises(RegistryError, match=re.escape(words)) as caught:
+        list(connect(one.host).tags(FROM))
+    assert caught.value.kind == kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -12,11 +13,12 @@ import pytest
 from imageyard.supervisor.ports import free_port
 from imageyard.supervisor.registry import Registry
 from registry.client import Place, RegistryClient, RegistryError, copy_image
-from registry.core.manifest import OCI_INDEX
+from registry.core.manifest import OCI_INDEX, Manifest
 from registry.core.referrers import referrers_tag
-from tests.images import Pusher, as_manifest, descriptor, make_attestation, make_image
+from tests.fake_registry import FakeRegistry
+from tests.images import Pusher, as_manifest, descriptor, make_attestation, make_image, sha256
 from tests.real_parts import running
-from tests.registry.copying import make_artifact
+from tests.registry.copying import make_artifact, put_manifest
 
 IMAGES = [(make_image(arch, architecture=arch), f"linux/{arch}") for arch in ("amd64", "arm64")]
 
@@ -111,3 +113,33 @@ def test_a_part_that_was_deleted_is_named(
         "probably deleted there. Build or push that image again, and then promote it."
     )
     assert list(real.tags(target)) == []
+
+
+def test_a_foreign_media_type_is_the_targets_to_refuse(
+    real: RegistryClient, fake: FakeRegistry, connect: Callable[..., RegistryClient], target: str
+) -> None:
+    """X02: 2.8 takes images alone, and says so."""
+    body = b'{"kind":"thing"}'
+    thing = Manifest(sha256(body), "application/vnd.acme.thing+json", body)
+    put_manifest(fake, "acme/web", thing)
+    with pytest.raises(RegistryError) as caught:
+        copy_image(Place(connect(fake.host), "acme/web"), Place(real, target), thing.digest)
+    assert caught.value.message.startswith(
+        f"{real.host} refused the push of {target}@{thing.digest} (400 Bad Request)."
+    )
+    assert "It says: manifest invalid" in caught.value.message
+    assert not caught.value.retryable
+
+
+def test_two_copies_at_once_and_the_deletion_of_the_source_leave_the_target_whole(
+    real: RegistryClient, pusher: Pusher, repository: str, target: str, registry_host: str
+) -> None:
+    digest = pusher.index(*IMAGES, tag="1.0")
+    places = Place(real, repository), Place(real, target)
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(copy_image, *places, digest) for _ in range(2)]
+        assert {one.result().manifest.digest for one in both} == {digest}
+    httpx.delete(f"http://{registry_host}/v2/{repository}/manifests/{digest}", trust_env=False).raise_for_status()
+    assert real.image_facts(target, digest).platforms[1].platform == "linux/arm64"
+    for image, _ in IMAGES:
+        assert all(real.blob(target, blob) == body for blob, body in image.blobs.items())
