@@ -26,6 +26,7 @@ def tick() -> None:
     from builds.actions.catchup import ring_for_looks
     from builds.actions.debug_images import sweep_debug_images
     from builds.actions.debug_shells import sweep_shells
+    from builds.actions.destination_pushes import ring_for_pushes
     from builds.actions.retention_runs import fire_retention, ring_for_runs
     from builds.actions.rules_file import ring_for_readings
     from builds.actions.schedules import fire_due
@@ -40,6 +41,7 @@ def tick() -> None:
     ring_for_readings(now)
     ring_for_looks(now)
     ring_for_orders(now)
+    ring_for_pushes(now)
     ring_for_news()
     ring_for_deletions(now)
     fire_retention(now)
@@ -47,6 +49,14 @@ def tick() -> None:
     sweep_debug_images(now)
     sweep_shells(now)
     ring_for_due(now)
+
+
+@shared_task(name="builds.push_to_destinations")
+def push_to_destinations() -> None:
+    """Copy images of builds to the further registries of their repositories."""
+    from builds.pipeline import destination_pushes
+
+    destination_pushes.push_to_destinations(worker_name())
 
 
 @shared_task(name="builds.mend_schedules")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.timezone import localtime
 
 from builds.actions.bases import note_tags, record_bases
+from builds.actions.destination_pushes import ask_destination_pushes
 from builds.actions.pausing import note_end
 from builds.actions.runs import Run, record_event
 from builds.core.errors import BuildError, ErrorKind
@@ -69,6 +70,8 @@ def succeed(
         build.digest = digest
         record_bases(build)
         note_tags(build, [put.name for put in puts if put.moved and put.name != build.build_tag], digest)
+        if digest:
+            ask_destination_pushes(build, [put.name for put in puts if put.moved], digest)
         note_end(run.build_id, run.attempt, State.SUCCEEDED)
         _finished(run.build_id, run.attempt, State.SUCCEEDED)
     return True

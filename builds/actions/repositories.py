@@ -25,7 +25,7 @@ def remove_repository(actor: User, repository: Repository) -> None:
         shown = DebugSession.objects.filter(debug_image__build__in=builds).exclude(transcript="")
         kept = shown.order_by("debug_image__build").values_list("debug_image__build", flat=True)
         logged = list(dict.fromkeys([*stored.distinct(), *kept.distinct()]))
-        registry_id, path, debugged = repository.registry_id, repository.path, tags_of(repository.pk)
+        registry_id, path, debugged = repository.registry_id, repository.registry_path, tags_of(repository.pk)
         delete_repository(actor, repository)
         for first in range(0, len(logged), _AT_ONCE):
             enqueue("builds.forget_logs", *logged[first : first + _AT_ONCE])

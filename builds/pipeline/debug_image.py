@@ -132,7 +132,7 @@ class _Maker:
         """A tag of that name which somebody pushed is not ours to move."""
         repository = self._build.repository
         with open_registry(repository.registry, self._stop) as registry:
-            there = registry.head(repository.path, self._image.tag)
+            there = registry.head(repository.registry_path, self._image.tag)
         before = DebugImage.objects.filter(build=self._build).exclude(pk=self._image.pk)
         ours = there is None or before.exists() or bool(self._image.image)
         if not ours:
@@ -199,7 +199,7 @@ class _Maker:
         args = args_in_force(request, request.own_dockerfile, stop=self._stop)
         repository = self._build.repository
         with open_registry(repository.registry, self._stop) as registry:
-            config = image_config(registry, repository.path, self._image.tag)
+            config = image_config(registry, repository.registry_path, self._image.tag)
         mask = self.redactor.text
         return StepFacts(
             instruction=mask(instruction.text),

@@ -63,7 +63,7 @@ def remove_debug_image(pk: int) -> None:
     repository = image.build.repository
     try:
         with open_registry(repository.registry, StopFlag()) as client:
-            sentence = _remove_tag(client, repository.path, image.tag, image.digest)
+            sentence = _remove_tag(client, repository.registry_path, image.tag, image.digest)
     except RegistryError as error:
         log.info("a debug image stays a while longer", image=image.image, reason=str(error))
         debug_images.postpone_removal(image)

@@ -71,7 +71,7 @@ def _look(look: ImageLook) -> None:
 
 
 def _read_image(client: RegistryClient, look: ImageLook) -> None:
-    document = read_image(client.within(READ_S), look.repository.path, look.digest)
+    document = read_image(client.within(READ_S), look.repository.registry_path, look.digest)
     source = Source.objects.filter(repository=look.repository).first()
     redactor = Redactor(secrets_around(source, look.repository.registry))
     ask_packages(look.repository, document)
@@ -79,21 +79,21 @@ def _read_image(client: RegistryClient, look: ImageLook) -> None:
 
 
 def _read_packages(client: RegistryClient, look: ImageLook) -> None:
-    statement = statement_of(client.within(READ_S), look.repository.path, look.digest)
+    statement = statement_of(client.within(READ_S), look.repository.registry_path, look.digest)
     packages = read_packages(statement)
     facts = {"packages": len(packages), "type": statement.predicate_type[:300]}
     finish_look(look, facts=facts, data=pack(orjson.dumps(packages)))
 
 
 def _read_files(client: RegistryClient, look: ImageLook) -> None:
-    facts, data = _layer(client, look.repository.path, look.digest)
+    facts, data = _layer(client, look.repository.registry_path, look.digest)
     finish_look(look, facts=facts, data=data)
 
 
 def _read_waste(client: RegistryClient, look: ImageLook) -> None:
     """Every layer's files first, as far as nobody has read them; a turn that takes long goes on in another one."""
     repository, began = look.repository, time.monotonic()
-    parsed = parse_manifest(client.within(READ_S).manifest(repository.path, look.digest))
+    parsed = parse_manifest(client.within(READ_S).manifest(repository.registry_path, look.digest))
     if not isinstance(parsed, ImageManifest):
         raise ManifestError("it is an index, and only the image of one platform has layers")
     digests = [layer.digest for layer in parsed.layers]
@@ -106,7 +106,7 @@ def _read_waste(client: RegistryClient, look: ImageLook) -> None:
             return
         if not tell_look(look, sentence):
             return
-        facts, data = _layer(client, repository.path, digest)
+        facts, data = _layer(client, repository.registry_path, digest)
         keep_files(repository, digest, facts=facts, data=data)
     rows = dict(
         ImageLook.objects.filter(

@@ -52,7 +52,7 @@ def record_image(job: Job, ended: Stopped | BuildError | Skipped | None) -> dict
     try:
         with client_of(registry) as client:
             bounded = client.within(READ_S)
-            document = read_image(bounded, build.repository.path, build.digest)
+            document = read_image(bounded, build.repository.registry_path, build.digest)
             _add_facts(document, job.findings.facts)
             _add_bases(bounded, registry.host, document, build.base_images)
     except RegistryError as error:

@@ -93,8 +93,8 @@ def _copy(order: TagOrder, stop: StopFlag, progress: _Progress) -> Copied:
         is_one = source.registry_id == target.registry_id
         here = there if is_one else opened.enter_context(open_client(source.registry, wait=wait))
         return copy_image(
-            Place(here, source.path, str(source.registry_id)),
-            Place(there, target.path, str(target.registry_id)),
+            Place(here, source.registry_path, str(source.registry_id)),
+            Place(there, target.registry_path, str(target.registry_id)),
             order.digest,
             referrers=order.with_referrers,
             told=progress.tell,

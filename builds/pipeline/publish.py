@@ -168,7 +168,7 @@ class Publisher:
         if self._hooks.has("post_push"):
             with _kept(put.lock):
                 self._hooks.after_push()
-        size = _size(self._open(), build.repository.path, put.manifest)
+        size = _size(self._open(), build.repository.registry_path, put.manifest)
         logbook.close()
         with transaction.atomic():
             _hold(put.lock)
@@ -192,13 +192,13 @@ class Publisher:
         job, build, since = self._job, self._job.build, timezone.now()
         with ExitStack() as attempt:
             lock = attempt.enter_context(publish_lock(build.repository_id, wait=partial(_wait, job)))
-            manifest = self._open().manifest(build.repository.path, reference)
+            manifest = self._open().manifest(build.repository.registry_path, reference)
             verdict = verdict_of(build, self._look())
             # `hooks/push` has put what it wanted; the build tag is there all the same.
             puts = self._moves.decide(
                 () if self._hooks.has("push") else verdict.tags,
                 digest=manifest.digest,
-                points_at=partial(self._open().head, build.repository.path),
+                points_at=partial(self._open().head, build.repository.registry_path),
             )
             _check_fence(job)
             _hold(lock)
@@ -245,7 +245,7 @@ def _put(job: Job, client: RegistryClient, manifest: Manifest, puts: list[TagPut
     # From here on only another attempt can make it all or none, should this worker die.
     job.note(digest=manifest.digest, publication={"digest": manifest.digest, "tags": moving})
     try:
-        outcome = put_tags(client, build.repository.path, manifest, moving, _previous(build, moving))
+        outcome = put_tags(client, build.repository.registry_path, manifest, moving, _previous(build, moving))
     except Stopped:
         job.note(publication={"digest": manifest.digest})
         raise

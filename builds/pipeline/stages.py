@@ -22,6 +22,7 @@ from builds.core.states import State
 from builds.engine.builder import ask_builder
 from builds.engine.stopflag import StopFlag
 from builds.models import Build
+from builds.pipeline.before_push import check_registries
 from builds.pipeline.build import build_image
 from builds.pipeline.checkout import check_out
 from builds.pipeline.failures import fail
@@ -89,6 +90,7 @@ def _go(job: Job) -> None:
     shutil.rmtree(job.work_dir, ignore_errors=True)  # of another database's build of this number
     job.work_dir.mkdir(parents=True, mode=0o700)
     skip_unwatched(job, is_checked_out=False)
+    check_registries(job)
     checkout = check_out(job)
     skip_unwatched(job, is_checked_out=True)
     with hooks_of(job, checkout) as hooks, Publisher(job, checkout, hooks) as publisher:

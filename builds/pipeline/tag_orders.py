@@ -78,7 +78,7 @@ def fault_words(error: Exception) -> str:
 
 def _put(order: TagOrder, client: RegistryClient, lock: PublishLock, note: str) -> None:
     """All under the lock. Dying anywhere leaves the order to its next turn, which does the same once more."""
-    path = order.repository.path
+    path = order.repository.registry_path
     tag = check_order(order)
     reading = client.within(READ_S)
     if tag is None:
@@ -124,7 +124,7 @@ def _size(order: TagOrder, client: RegistryClient, manifest: Manifest) -> int | 
     if size is not None:
         return size
     try:
-        return client.image_facts(order.repository.path, manifest.digest).size_bytes
+        return client.image_facts(order.repository.registry_path, manifest.digest).size_bytes
     except RegistryError as error:
         if error.kind is RegistryErrorKind.NOT_FOUND:
             raise

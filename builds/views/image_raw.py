@@ -43,7 +43,7 @@ def read_part(request: HttpRequest, namespace: str, name: str, digest: str, part
     if part not in kinds:
         raise Http404("This image has no such part.")
     registry = found.repository.registry
-    body = _read(registry, found.repository.path, part, is_manifest=kinds[part] == "manifest")
+    body = _read(registry, found.repository.registry_path, part, is_manifest=kinds[part] == "manifest")
     source = Source.objects.filter(repository=found.repository).first()
     return Redactor(secrets_around(source, registry)).mask(body), f"{kinds[part]}-{short_digest(part)}.json"
 
