@@ -16,7 +16,7 @@ from lib.clock import database_now
 from lib.queue import enqueue
 from registry.actions.registries import default_registry
 from registry.core.usage import Measured
-from registry.models import Registry, Repository, StoragePoint, StorageSurvey, StorageUse, Tag
+from registry.models import CollectionRun, Registry, Repository, StoragePoint, StorageSurvey, StorageUse, Tag
 
 EVERY = timedelta(hours=1)
 # After a push, so that quotas go by what is there; and after a look that failed.
@@ -25,6 +25,7 @@ LEASE = timedelta(minutes=5)
 KEPT_DAYS = 400
 KEPT_DAYS_OF_REPOSITORIES = 100
 BATCH = 500
+_TIMES = 20
 _COLUMNS = ("total_bytes", "unique_bytes", "shared_bytes", "reclaimable_bytes", "images", "tags", "is_estimate")
 
 
@@ -46,16 +47,23 @@ def measure_soon() -> None:
 
 
 def ring_for_measure(now: datetime) -> None:
-    """From beat: every hour, and a few minutes after a push."""
+    """From beat: every hour, and a few minutes after a push or a clean-up."""
     row = _survey()
     if row.lease_until is not None and row.lease_until > now:
         return
     last = row.measured_at
     is_due = last is None or last < now - EVERY or (row.asked_at is not None and row.asked_at > last)
-    if not is_due and last is not None and last < now - SOON:
-        is_due = Tag.objects.filter(pushed_at__gt=last).exists()
+    # A storage in which a look takes long is not looked at all the time.
+    soon = max(SOON, timedelta(seconds=_TIMES * (row.took_s or 0)))
+    if not is_due and last is not None and last < now - soon:
+        is_due = _has_changed(last)
     if is_due:
         enqueue("registry.measure_storage", expires_s=9)
+
+
+def _has_changed(since: datetime) -> bool:
+    cleaned = CollectionRun.objects.filter(is_dry=False, state=CollectionRun.State.DONE, ended_at__gt=since)
+    return Tag.objects.filter(pushed_at__gt=since).exists() or cleaned.exists()
 
 
 def take_measure(worker: str) -> StorageSurvey | None:

@@ -11,11 +11,11 @@ from django.conf import settings
 from accounts.models import Namespace
 from lib.queue import enqueue
 from registry.actions import storage as actions
+from registry.actions.keeping import wish_of
 from registry.actions.storage import Measures
 from registry.core.usage import Measured, estimate
 from registry.models import Registry, Repository
 from registry.storage.collect import Terms
-from registry.storage.judge import Wish
 from registry.storage.layout import StorageProblem, open_storage
 from registry.storage.report import Report
 from registry.storage.survey import Survey, Use, survey
@@ -51,7 +51,8 @@ def measure_storage(worker: str, passed_on: int = 0) -> None:
                 raise Lost
 
     try:
-        found = survey(open_storage(folder), _keep_all, Terms(), tell) if folder and folder.is_dir() else None
+        terms = Terms(window_s=settings.COLLECT_WINDOW_S)
+        found = survey(open_storage(folder), wish_of, terms, tell) if folder and folder.is_dir() else None
         measures = put_together(found)
     except StorageProblem as problem:
         actions.fail_measure(row, str(problem))
@@ -102,7 +103,3 @@ def put_together(found: Survey | None) -> Measures:
 
 def _measured(use: Use) -> Measured:
     return Measured(use.images, use.tags, use.unique_bytes, use.shared_bytes, use.reclaimable_bytes)
-
-
-def _keep_all(_name: str) -> Wish | None:
-    return Wish()

@@ -17,7 +17,7 @@ from registry.actions import storage as actions
 from registry.actions.storage import Measures
 from registry.core.usage import Measured
 from registry.errands import storage as errand
-from registry.models import Registry, StoragePoint, StorageSurvey, StorageUse, Tag
+from registry.models import CollectionRun, Registry, StoragePoint, StorageSurvey, StorageUse, Tag
 from registry.storage.survey import Survey, Use
 from tests.factories import make_repository
 from tests.images import Pusher, layer, make_image
@@ -185,10 +185,17 @@ def test_8_beat_has_it_measured_every_hour_and_a_few_minutes_after_a_push(monkey
     tag(make_repository(), "latest", "sha256:a", 10)
     actions.ring_for_measure(now)
     assert len(rung) == 2
+    StorageSurvey.objects.update(took_s=60)
+    actions.ring_for_measure(now)
+    assert len(rung) == 2, "a look at it takes a minute: not again within twenty"
     StorageSurvey.objects.update(measured_at=now - timedelta(minutes=61))
     Tag.objects.all().delete()
     actions.ring_for_measure(now)
     assert len(rung) == 3
+    StorageSurvey.objects.update(measured_at=now - timedelta(minutes=10), took_s=1)
+    CollectionRun.objects.create(registry=default_registry(), state="done", ended_at=now)
+    actions.ring_for_measure(now)
+    assert len(rung) == 4, "a clean-up ended"
 
 
 def test_measures_are_what_a_survey_calls_use():
