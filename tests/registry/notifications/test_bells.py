@@ -1,4 +1,4 @@
-"""A bell that web rings has a name there: a ring that fails would be a 500, and the registry would repeat it for ever."""
+"""A bell that web rings has a name there: one without would be a 500, and the registry would repeat it for ever."""
 
 from __future__ import annotations
 
