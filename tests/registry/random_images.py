@@ -147,7 +147,8 @@ class Pushing:
     def put(self, repository: str, manifest: Manifest, reference: str) -> None:
         url = f"/v2/{repository}/manifests/{reference}"
         answer = self.ask("PUT", url, manifest.body, content_type=manifest.media_type)
-        if answer.status in (400, 404) and "BLOB_UNKNOWN" in answer.text:
+        # 5xx: the folder that a link was to be written to was swept at that very moment.
+        if answer.status >= 500 or (answer.status in (400, 404) and "BLOB_UNKNOWN" in answer.text):
             raise PushRefusedError(answer.text)
         assert answer.status == 201, answer.text
 
