@@ -41,7 +41,6 @@ from builds.api import (
     storage,
     storage_caches,
     tag_deletions,
-    tag_moves,
     tags,
     testing,
     timeline,
@@ -113,7 +112,6 @@ api.add_router("", dockerfile.router)
 api.add_router("", variables.router)
 api.add_router("", pull_requests.router)
 api.add_router("", testing.router)
-api.add_router("", tag_moves.router)
 api.add_router("", tag_deletions.router)
 api.add_router("", retention.router)
 api.add_router("", retention_runs.router)

@@ -48,6 +48,10 @@ class PolicyDraft:
     run_at: time = RUN_BY_ITSELF
     zone: str = "UTC"
 
+    def as_policy(self) -> Policy:
+        """What the core goes by, saved or not."""
+        return as_policy(self.rules, self.in_use_days)
+
 
 def read_policy(policy: RetentionPolicy | None) -> Policy:
     """What the core goes by. One that cannot be read has a problem and removes nothing; neither does none at all."""
