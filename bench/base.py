@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imageyard.base_image import push_busybox
+from imageyard.docker_login import docker_login
 from imageyard.supervisor.parts import Redis
 from imageyard.supervisor.ports import free_port
-from imageyard.supervisor.registry import Registry
 from tests.real_parts import TEST_HOME, running, shared_engine
 from tests.yard import Yard, running_yard
 
@@ -43,22 +44,37 @@ class Bench:
     yard: Yard
     registry: str
     docker_host: str
+    docker_config: Path
     base_image: str
     folder: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What the script's docker runs with: logged in, as every script that pushes is."""
+        return {**os.environ, "DOCKER_HOST": self.docker_host, "DOCKER_CONFIG": str(self.docker_config)}
+
+    @property
+    def registry_folder(self) -> Path:
+        return self.yard.home / "registry"
 
 
 @contextmanager
 def bench(**environ: str) -> Iterator[Bench]:
     """Start everything, in a folder that goes afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="iy-bench-", dir="/tmp"))
-    redis, registry = Redis(folder), Registry(folder, f"127.0.0.1:{free_port()}")
-    say("Starting Redis, registry, Docker Engine and Imageyard.")
+    redis, registry = Redis(folder), f"127.0.0.1:{free_port()}"
+    say("Starting Redis, Docker Engine and Imageyard with its own registry.")
     try:
-        with running(redis), running(registry), shared_engine(TEST_HOME) as engine:
-            base = f"{registry.host}/library/busybox:1"
-            push_busybox(engine.host, base)
-            parts = {"redis_url": redis.url, "registry": registry.host, "docker_host": engine.host}
-            with running_yard(folder / "yard", **parts, **environ) as yard:
-                yield Bench(yard, registry.host, engine.host, base, folder)
+        with running(redis), shared_engine(TEST_HOME) as engine:
+            base = f"{registry}/library/busybox:1"
+            parts = {"redis_url": redis.url, "registry": registry, "docker_host": engine.host}
+            with (
+                running_yard(folder / "yard", **parts, **environ) as yard,
+                docker_login(engine.host, registry, "admin", yard.token) as config,
+            ):
+                body = {"namespace": "library", "name": "busybox", "visibility": "public"}
+                yard.send("POST", "/repositories", body)
+                push_busybox(engine.host, base, config)
+                yield Bench(yard, registry, engine.host, config, base, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

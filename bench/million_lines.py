@@ -75,10 +75,9 @@ def _buildx(here: Bench, dockerfile: str, turn: int) -> float:
     image = f"{here.registry}/acme/script-lines:latest"
     command = ["docker", "buildx", "build", "--progress=rawjson", "--push", "-t", image]
     command += ["--build-arg", f"BASE={here.base_image}", str(folder)]
-    environ = {**os.environ, "DOCKER_HOST": here.docker_host}
     began = time.monotonic()
     with (folder / "progress").open("wb") as out:
-        subprocess.run(command, check=True, env=environ, stdout=out, stderr=out)
+        subprocess.run(command, check=True, env=here.environ, stdout=out, stderr=out)
     return time.monotonic() - began
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 import uuid
@@ -58,7 +57,7 @@ def _ours(here: Bench, linked: Linked, turn: int) -> float:
 
 def _link(here: Bench, path: str) -> Path:
     """Where Distribution keeps what a tag points to, relative to its root: registry/storage/paths.go."""
-    repositories = here.folder / "registry/docker/registry/v2/repositories"
+    repositories = here.registry_folder / "docker/registry/v2/repositories"
     return repositories / path / "_manifests/tags/latest/current/link"
 
 
@@ -66,10 +65,9 @@ def _script(here: Bench, bare: Path, turn: int) -> float:
     """`git clone --depth 1` and `docker buildx build --push`, on a commit of its own."""
     tree = here.folder / f"script-{turn}"
     image = f"{here.registry}/acme/script:latest"
-    environ = {**os.environ, "DOCKER_HOST": here.docker_host}
     began = time.monotonic()
     subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{bare}", str(tree)], check=True)
     (tree / "src/changed.txt").write_text(f"script {turn} {NONCE}\n")
     command = ["docker", "buildx", "build", "--push", "-t", image, "--build-arg", f"BASE={here.base_image}", str(tree)]
-    subprocess.run(command, check=True, env=environ, capture_output=True)
+    subprocess.run(command, check=True, env=here.environ, capture_output=True)
     return time.monotonic() - began

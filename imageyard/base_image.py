@@ -12,11 +12,11 @@ from pathlib import Path
 from imageyard.supervisor.child import PartError
 
 
-def push_busybox(docker_host: str, image: str) -> str:
+def push_busybox(docker_host: str, image: str, config: Path | None = None) -> str:
     """Import the machine's static busybox as an image, push it under the given name, and return its digest.
 
     About 2 MB and one second; the same name again replaces the image. `/bin` holds a link for every applet, so
-    that `RUN` steps have a shell.
+    that `RUN` steps have a shell. `config` is a DOCKER_CONFIG, where the registry wants a log-in.
 
     Raises:
         PartError: busybox is not installed or not static, or the engine or the registry refuses.
@@ -28,7 +28,7 @@ def push_busybox(docker_host: str, image: str) -> str:
         raise PartError(f"{busybox} is not a static program: `scripts/setup` installs one (package busybox-static).")
     change = ["--change", 'CMD ["/bin/sh"]', "--change", "ENV PATH=/bin"]
     _docker(docker_host, ["import", *change, "-", image], stdin=root_filesystem(Path(busybox)))
-    _docker(docker_host, ["push", "--quiet", image])
+    _docker(docker_host, ["push", "--quiet", image], config=config)
     return _docker(docker_host, ["image", "inspect", "--format", "{{.Id}}", image]).strip()
 
 
@@ -57,8 +57,8 @@ def root_filesystem(busybox: Path) -> bytes:
     return held.getvalue()
 
 
-def _docker(docker_host: str, arguments: list[str], *, stdin: bytes = b"") -> str:
-    env = {**os.environ, "DOCKER_HOST": docker_host}
+def _docker(docker_host: str, arguments: list[str], *, stdin: bytes = b"", config: Path | None = None) -> str:
+    env = {**os.environ, "DOCKER_HOST": docker_host, **({"DOCKER_CONFIG": str(config)} if config else {})}
     ran = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, check=False, env=env, timeout=120)
     if ran.returncode != 0:
         said = ran.stderr.decode("utf-8", "replace").strip().splitlines()

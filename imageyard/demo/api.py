@@ -20,12 +20,13 @@ class Api:
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
         )
 
-    def ensure_repository(self) -> None:
-        """Make `demo/hello` where it is new."""
-        if self.client.get(f"/api/v1/repositories/{NAME}").status_code == httpx.codes.OK:
+    def ensure_repository(self, path: str = NAME, *, says: str = "from examples/hello", visibility: str = "private") -> None:
+        """Make it where it is new."""
+        if self.client.get(f"/api/v1/repositories/{path}").status_code == httpx.codes.OK:
             return
-        namespace, name = NAME.split("/")
-        body = {"namespace": namespace, "name": name, "description": "Made by `make demo` from examples/hello"}
+        namespace, name = path.split("/")
+        body = {"namespace": namespace, "name": name, "visibility": visibility}
+        body["description"] = f"Made by `make demo` {says}"
         self._json("make the repository", self.client.post("/api/v1/repositories", json=body))
 
     def ensure_source(self, clone_url: str, secret_file: Path) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -22,13 +23,16 @@ class Answer:
     files: list[str]
 
 
-def run_image(docker_host: str, image: str) -> Answer:
+def run_image(docker_host: str, image: str, config: Path | None = None) -> Answer:
     """Pull the image from the registry, run it, and ask it over HTTP; its container is removed in any case.
+
+    `config` is a DOCKER_CONFIG, where the registry wants a log-in.
 
     Raises:
         DemoError: Docker refuses, or the image does not answer within 30 s.
     """
-    container = _docker(docker_host, "run", "--detach", "--pull", "always", "--publish", "127.0.0.1::8080", image)
+    run = ("run", "--detach", "--pull", "always", "--publish", "127.0.0.1::8080", image)
+    container = _docker(docker_host, *run, config=config)
     container = container.splitlines()[-1]
     try:
         address = _docker(docker_host, "port", container, "8080/tcp").splitlines()[0]
@@ -54,8 +58,8 @@ def _get(docker_host: str, container: str, url: str) -> str:
             return answer.text
 
 
-def _docker(docker_host: str, *arguments: str) -> str:
-    env = {**os.environ, "DOCKER_HOST": docker_host}
+def _docker(docker_host: str, *arguments: str, config: Path | None = None) -> str:
+    env = {**os.environ, "DOCKER_HOST": docker_host, **({"DOCKER_CONFIG": str(config)} if config else {})}
     ran = subprocess.run(["docker", *arguments], env=env, capture_output=True, text=True, check=False, timeout=180)
     if ran.returncode:
         raise DemoError(f"`docker {arguments[0]}` ended with exit code {ran.returncode}: {ran.stderr.strip()}")
