@@ -20,7 +20,9 @@ class Api:
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30, trust_env=False
         )
 
-    def ensure_repository(self, path: str = NAME, *, says: str = "from examples/hello", visibility: str = "private") -> None:
+    def ensure_repository(
+        self, path: str = NAME, *, says: str = "from examples/hello", visibility: str = "private"
+    ) -> None:
         """Make it where it is new."""
         if self.client.get(f"/api/v1/repositories/{path}").status_code == httpx.codes.OK:
             return
