@@ -21,6 +21,7 @@ from builds.pipeline.probe import one_at_a_time
 from builds.pipeline.tag_orders import AGAIN_S, fault_words, put, refused
 from lib.queue import enqueue
 from lib.refusal import Refused
+from registry.actions.quotas import push_refusal
 from registry.client import Copied, Place, RegistryError, copy_image
 from registry.opening import open_client
 
@@ -79,6 +80,8 @@ def _look_before(order: TagOrder) -> None:
     if order.source is None:
         path = order.source_path
         raise Refused(f"{path} was deleted, so there is nothing to promote from. `{order.tag}` was not moved.")
+    if why := push_refusal(order.repository):
+        raise Refused(f"`{order.tag}` was not moved. {why}")
     with suppress(Waits):  # copied meanwhile
         check_order(order)
 

@@ -22,7 +22,7 @@ from lib.clock import database_now
 from lib.refusal import Refused
 from registry.actions import publish_lock
 from registry.client import put_tags
-from registry.models import Registry, Repository, Tag, TagMove
+from registry.models import Quota, Registry, Repository, Tag, TagMove
 from registry.opening import open_client
 from tests.builds.tag_orders import at, digest_in
 from tests.factories import make_build, make_rule, make_source, make_user
@@ -386,3 +386,13 @@ def test_a_worker_that_is_to_stop_puts_it_off_uncounted(build, shop, away, monke
     assert stopped.is_set()
     assert (order.state, order.turns) == ("asked", 0)
     assert order.sentence == "The worker that copied it is being stopped. The next one goes on where it was."
+
+
+def test_a_quota_that_is_used_up_takes_no_promotion(build, prod, fake):
+    order = ask(build, prod, "latest")
+    Quota.objects.create(repository=prod, limit_bytes=0)
+    said = r"acme/prod takes up 0 B, and its quota is 0 B: nothing more can be pushed"
+    with pytest.raises(Refused, match=said):
+        ask(build, prod, "other")
+    assert done(order).sentence.startswith("`latest` was not moved. acme/prod takes up 0 B, and its quota is 0 B")
+    assert (order.state, fake.state.count("POST")) == ("failed", 0)
