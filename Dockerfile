@@ -70,7 +70,7 @@ COPY --from=program /app /app
 # A named volume takes over the owner and mode of the folder that it is first mounted on.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/imageyard imageyard \
     && install -d -o imageyard -g imageyard -m 700 /var/lib/imageyard \
-    && install -d -o imageyard -g imageyard -m 755 /var/lib/imageyard-secrets \
+    && install -d -o imageyard -g imageyard -m 755 /var/lib/imageyard-secrets /var/lib/imageyard-registry-keys \
     && printf '#!/bin/sh\nexec /venv/bin/python /app/deploy/container.py "$@"\n' >/usr/local/bin/imageyard \
     && chmod 755 /usr/local/bin/imageyard
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \

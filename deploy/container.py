@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 SECRETS = Path("/var/lib/imageyard-secrets")
+REGISTRY_KEYS = Path("/var/lib/imageyard-registry-keys/registry-roots.pem")
 LOGIN = "login"
 # Celery's beat writes its schedule at its start and then every 3 minutes.
 BEAT_SILENT_S = 400
@@ -46,7 +47,9 @@ def _become(name: str) -> NoReturn:
     env = env_or_exit()
     env.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     argv = getattr(services, name)(env, os.environ).argv
-    _open_registry_door(env.registry)
+    _open_door(env.registry, os.environ.get("REGISTRY_DOOR", ""))
+    if name == "worker":  # builds log in at the registry where people do
+        _open_door(env.url.partition("://")[2], os.environ.get("WEB_DOOR", ""))
     # `make up` starts them through setpriv, so that they end with it; in a container the container ends.
     os.execv(sys.executable, argv[argv.index("--") + 1 :])  # noqa: S606 -- this process becomes it
 
@@ -55,14 +58,13 @@ def _manage(*told: str) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "/app/manage.py", *told])  # noqa: S606 -- this process becomes it
 
 
-def _open_registry_door(registry: str) -> None:
-    """Make a registry whose name is a loopback address answer there, in this container too.
+def _open_door(address: str, door: str) -> None:
+    """Make what people find at a loopback address answer there, in this container too; nothing for a real name.
 
-    Images are called 127.0.0.1:5000/… because that is where people find them. socat asks for the registry's address
-    at every connection, so a registry that was made anew is found again.
+    Images are called 127.0.0.1:5000/… because that is where people find them. socat asks for the service's address
+    at every connection, so one that was made anew is found again.
     """
-    door = os.environ.get("REGISTRY_DOOR", "")
-    host, _, port = registry.partition(":")
+    host, _, port = address.partition(":")
     if not door or host not in ("127.0.0.1", "localhost"):
         return
     listen = f"TCP-LISTEN:{port or 80},bind=127.0.0.1,reuseaddr,fork,backlog=128"
@@ -101,7 +103,7 @@ def _migrate() -> int:
 
     home = env_or_exit().home
     draft = home / f"{LOGIN}.new"
-    prepare(draft)
+    prepare(draft, REGISTRY_KEYS)
     if draft.stat().st_size:
         draft.rename(home / LOGIN)
     draft.unlink(missing_ok=True)

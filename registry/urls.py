@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from registry.views import credentials, events, namespaces, registries, token, watch
+from registry.views import cleanups, credentials, events, namespaces, registries, token, watch
 
 N = "n/<str:name>"
 
@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern] = [
     path("registry/events", events.events, name="registry-events"),
     path("registry/token", token.token, name="registry-token"),
     path("registries", registries.registries, name="registries"),
+    path("storage/clean-up", cleanups.clean_up, name="storage-clean-up"),
+    path("storage/clean-up/start", cleanups.start, name="storage-clean-up-start"),
     path("registries/<int:registry_id>/state", registries.state, name="registry-state"),
     path("registries/<int:registry_id>/check", registries.check, name="registry-check"),
     path("registries/<int:registry_id>/delete", registries.delete, name="registry-delete"),

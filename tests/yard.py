@@ -333,7 +333,9 @@ class Yard:
 
     @property
     def owns_registry(self) -> bool:
-        return (self.home / "run" / "own-registry.json").exists()
+        """Whether its registry sends people to it for a token."""
+        challenge = httpx.get(f"http://{self.registry}/v2/", timeout=30).headers.get("WWW-Authenticate", "")
+        return f"{self.url}/registry/token" in challenge
 
     def processes(self, what: str) -> list[int]:
         """Process ids below the supervisor whose command line holds `what`, parents first."""

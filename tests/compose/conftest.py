@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imageyard.base_image import push_busybox
+from imageyard.docker_login import docker_login
 from tests.compose.images import make_standins
 from tests.compose.stack import IMAGE, Stack, make_stack
 from tests.real_parts import TEST_HOME
@@ -27,7 +28,9 @@ def stack(docker_host: str) -> Iterator[Stack]:
         # As on a machine that never saw it: the image is made by `up` itself, from layers that the engine has kept.
         subprocess.run(["docker", "image", "rm", "--force", IMAGE], env=stack.environ, capture_output=True, check=False)
         stack.compose("up", "-d", "--wait", timeout_s=900)
-        push_busybox(docker_host, f"{stack.registry}/library/busybox:1")
+        stack.send("/repositories", {"namespace": "library", "name": "busybox", "visibility": "public"})
+        with docker_login(docker_host, stack.registry, "admin", stack.token) as config:
+            push_busybox(docker_host, f"{stack.registry}/library/busybox:1", config)
         yield stack
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from imageyard.supervisor.ports import free_port
 from tests.compose.images import CHECKOUT, docker, mirror
 
@@ -45,6 +47,11 @@ class Stack:
         )
         assert not check or ran.returncode == 0, f"{' '.join(arguments)}: {ran.stdout[-2000:]}{ran.stderr[-6000:]}"
         return ran.stdout + ran.stderr
+
+    def send(self, path: str, body: dict[str, Any]) -> None:
+        """POST to the API, as the administrator."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        httpx.post(f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=30).raise_for_status()
 
     def exec(self, service: str, *command: str) -> str:
         return self.compose("exec", "-T", service, *command).strip()

@@ -28,9 +28,10 @@ def files(stack: Stack, **more: str) -> dict[str, str]:
 def test_a_push_becomes_an_image_in_the_published_registry(stack: Stack, yard: Yard, linked: Linked):
     build = linked.build(files(stack, **{"a.txt": "a"}), timeout_s=120)
     assert build["state"] == "succeeded", build["error"]
-    manifest = httpx.get(
-        f"http://{stack.registry}/v2/acme/web/manifests/latest", headers={"Accept": ACCEPT}, timeout=10
-    )
+    manifests = f"http://{stack.registry}/v2/acme/web/manifests/latest"
+    assert httpx.get(manifests, timeout=10).status_code == 401  # private, as every repository is at first
+    headers = {"Accept": ACCEPT} | yard.bearer("repository:acme/web:pull")
+    manifest = httpx.get(manifests, headers=headers, timeout=10)
     assert manifest.status_code == 200
     assert manifest.headers["docker-content-digest"] == build["digest"]
     lines = yard.log(build["id"]).decode().splitlines()
