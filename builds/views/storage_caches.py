@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from builds.actions import cache_prunes
 from builds.actions.cache_prunes import Policy, policies_of
-from builds.core.build_cache import CacheLimits, CacheReport
+from builds.core.build_cache import AGES, CacheLimits, CacheReport
 from builds.forms.storage import CachePolicyForm
 from builds.models import CachePrune, Worker
 from builds.views.lookup import person
@@ -123,7 +123,18 @@ def _card(worker: Worker, report: CacheReport, held: Policy, running: CachePrune
     form = CachePolicyForm(
         initial={"keep": held.limits.keep_bytes, "days": held.limits.unused_days}, auto_id=f"{worker.pk}-%s"
     )
-    return CacheCard(worker, report, held, form, parts(report.types), parts(report.ages), running)
+    return CacheCard(
+        worker, report, held, form, parts(_largest_first(report.types)), parts(_in_order(report.ages)), running
+    )
+
+
+def _largest_first(sizes: dict[str, int]) -> dict[str, int]:
+    """PostgreSQL keeps the keys of a document in an order of its own."""
+    return dict(sorted(sizes.items(), key=lambda item: -item[1]))
+
+
+def _in_order(sizes: dict[str, int]) -> dict[str, int]:
+    return {name: sizes[name] for name, _ in AGES if name in sizes}
 
 
 def parts(sizes: dict[str, int]) -> list[Part]:
