@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +23,9 @@ from builds.models import Build, CachePrune, Worker
 from builds.pipeline import housekeeping
 from lib.refusal import Refused
 from tests.factories import make_admin, make_build, make_user, make_worker
+from tests.own_engine import cached, own_engine
+
+__all__ = ["cached", "own_engine"]
 
 GB = 10**9
 DAY = 86400
@@ -204,12 +206,10 @@ def test_a_cache_that_cannot_be_asked_is_told_as_that(worker, cache):
     assert worker.cache["fault"] == cache.fault
 
 
-def test_8_a_pruning_on_a_real_builder_frees_what_no_build_uses(worker, docker_host: str, settings, tmp_path: Path):
-    settings.DOCKER_HOST, settings.BUILDX_BUILDER = docker_host, ""
-    (tmp_path / "mine").write_bytes(os.urandom(2_000_000))
-    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY mine /mine\n")
-    argv = ["docker", "buildx", "build", "--output=type=cacheonly", str(tmp_path)]
-    subprocess.run(argv, env={**os.environ, "DOCKER_HOST": docker_host}, check=True, capture_output=True)
+@pytest.mark.engine
+def test_8_a_pruning_on_a_real_builder_frees_what_no_build_uses(worker, settings, own_engine: str, cached):
+    settings.DOCKER_HOST, settings.BUILDX_BUILDER = own_engine, ""
+    name = cached()
     report = housekeeping.look_at_cache(worker.name, StopFlag())
     assert report.private_bytes > 1_900_000
     cache_prunes.ask_prune(make_admin(), HOST, CacheLimits())
@@ -217,4 +217,4 @@ def test_8_a_pruning_on_a_real_builder_frees_what_no_build_uses(worker, docker_h
     prune = CachePrune.objects.get()
     assert prune.state == "done", prune.sentence
     assert (prune.freed_bytes or 0) > 1_900_000
-    assert not any("COPY mine" in record.description for record in BuildCache("", docker_host).records())
+    assert not any(name in record.description for record in BuildCache("", own_engine).records())
