@@ -19,6 +19,7 @@ from builds.core.states import State
 from builds.models import Build, BuildRule, Source, Step, Worker
 from registry.models import Repository, Tag, TagMove
 from tests.factories import make_member, make_repository, make_user
+from tests.sample_collections import add_collections
 from tests.sample_questions import add_question, add_variables
 from tests.sample_storage import add_storage
 from webhooks.models import Delivery
@@ -82,6 +83,7 @@ def fill(admin: User) -> None:
     _tokens(admin)
     _robots(admin)
     add_storage()
+    add_collections()
 
 
 def _members(admin: User) -> None:

@@ -25,7 +25,7 @@ from builds.models import (
     Variable,
     Worker,
 )
-from registry.models import Repository, Tag, TagMove
+from registry.models import CollectionRun, Repository, Tag, TagMove
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 from tests.sample_builds import PATH
 from webhooks.models import Delivery, ForgeConnection, ListedRepository, Notification, Subscription, TriggerCall
@@ -55,6 +55,7 @@ def grow(numbers: range) -> None:
         make_member(acme, f"member-{number}", Role.READ)
         make_robot(make_admin(), acme, f"robot-{number}", RobotWish(Role.READ))
     _copy(TriggerCall.objects.first(), numbers)
+    _copy(CollectionRun.objects.filter(is_dry=False).first(), numbers)
     _copy(Pause.objects.first(), numbers, host=lambda n: f"host-{n}")
 
 

@@ -38,6 +38,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "queue": ("/queue",),
     "storage": ("/storage", "/storage?days=90"),
     "storage-caches": ("/storage/caches",),
+    "storage-clean-up": ("/storage/clean-up",),
     "namespace-storage": ("/n/acme/storage?days=90", "/n/empty/storage"),
     "tokens": ("/account/tokens",),
     "namespaces": ("/n", "/n?q=no-such-name"),
@@ -114,7 +115,7 @@ OTHERS = (
 POST, PART, DATA = "takes POST alone", "a part of a page", "is read by programs"
 NO_PAGES: dict[str, str] = {
     **dict.fromkeys(("healthz", "readyz", "webhook", "trigger", "badge", "build-log", "build-lines"), DATA),
-    **dict.fromkeys(("registry-events",), DATA),
+    **dict.fromkeys(("registry-events", "registry-token"), DATA),
     **dict.fromkeys(("build-log-search", "build-log-error", "build-shell-transcript", "image-raw"), DATA),
     **dict.fromkeys(
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
