@@ -13,6 +13,7 @@ from builds.views import (
     catchup,
     compare,
     debug,
+    destinations,
     family,
     first_run,
     home,
@@ -117,6 +118,17 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/settings/tests", testing.page, name="settings-tests"),
     path(f"{R}/settings/tests/autotest", testing.autotest, name="settings-autotest"),
     path(f"{R}/settings/tests/hooks", testing.hooks, name="settings-hooks"),
+    path(f"{R}/settings/registries", destinations.page, name="settings-registries"),
+    path(f"{R}/settings/registries/main", destinations.set_main, name="settings-registry-main"),
+    path(f"{R}/settings/registries/add", destinations.add, name="settings-registry-add"),
+    path(
+        f"{R}/settings/registries/<int:destination_id>/switch", destinations.switch, name="settings-registry-switch"
+    ),
+    path(
+        f"{R}/settings/registries/<int:destination_id>/remove", destinations.remove, name="settings-registry-remove"
+    ),
+    path(f"{B}/destinations", destinations.of_build, name="build-destinations"),
+    path(f"{B}/destinations/<int:push_id>", destinations.push_again, name="build-push-again"),
     path(f"{R}/settings/variables", variables.variables, name="settings-variables"),
     path(f"{R}/settings/variables/<int:variable_id>/delete", variables.delete, name="settings-variable-delete"),
     path(f"{R}/settings/fixed-tags", tag_moves.fixed, name="settings-fixed-tags"),

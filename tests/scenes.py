@@ -77,6 +77,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings-pull-requests": (f"{HELLO}/settings/pull-requests",),
     "settings-tests": (f"{HELLO}/settings/tests",),
     "settings-fixed-tags": (f"{HELLO}/settings/fixed-tags",),
+    "settings-registries": (f"{HELLO}/settings/registries",),
     "settings-variables": (f"{HELLO}/settings/variables",),
     "settings-triggers": (f"{BACKUP}/settings/triggers",),
     "settings-notifications": (f"{HELLO}/settings/notifications",),
@@ -120,7 +121,7 @@ NO_PAGES: dict[str, str] = {
     **dict.fromkeys(
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
     ),
-    **dict.fromkeys(("registry-state", "credential-state"), PART),
+    **dict.fromkeys(("registry-state", "credential-state", "build-destinations"), PART),
     **dict.fromkeys(("connection-state", "build-debug-fragment", "tag-hand"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
     **dict.fromkeys(("builds-compare-choose", "tags-compare-choose"), "leads to the comparison that was chosen"),

@@ -20,6 +20,7 @@ from builds.reading import sentence_of, steps_of
 from builds.views.build_lookup import attempt_asked, find_build
 from builds.views.build_steps import chosen_step, grouped, step_rows
 from builds.views.build_tabs import Asked, tab_links, tab_of
+from builds.views.destinations import pushes_of
 from builds.views.expected import Expected, expected
 from builds.views.failure import failure_of
 from builds.views.logs import count_lines
@@ -80,6 +81,8 @@ def _parts(request: HttpRequest, found: Build, attempt: int) -> dict[str, Any]:
         "tags": _tags(found),
         "can_tag": has_image and (may_write or writes_somewhere(request)),
         "promoted_to": promoted_to(request, found.repository, build=found.number) if has_image else [],
+        "pushes": pushes_of(found) if has_image else [],
+        "can_push": may_write,
         "can_cancel": may_write and can_cancel(State(found.state)) and not found.cancel_requested_at,
         "can_retry": may_write and can_retry(State(found.state)),
     }

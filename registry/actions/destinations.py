@@ -52,7 +52,8 @@ def save_destination(
     _check_usable(repository, registry)
     if destination is None and repository.destinations.count() >= MOST:
         raise Refused(f"A repository is copied to at most {MOST} registries.")
-    path = _path(actor, repository, registry, remote_path or (destination.remote_path if destination else ""))
+    kept = destination.remote_path if destination else ""
+    path = kept if kept and remote_path.strip() in ("", kept) else _path(actor, repository, registry, remote_path)
     row = destination or Destination(repository=repository, registry=registry)
     row.remote_path, row.is_on = path, is_on
     try:
