@@ -51,7 +51,7 @@ from builds.logs.frames import StoreUnavailable
 from lib.humanize import format_size
 from lib.problems import problem
 from lib.refusal import Code, Refused
-from registry.api import credentials, registries, watch
+from registry.api import collections, credentials, registries, watch
 from webhooks.api import deliveries, forges, notifications, triggers
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,7 @@ api.add_router("", namespaces.router)
 api.add_router("", robots.router)
 api.add_router("", repositories.router)
 api.add_router("", watch.router)
+api.add_router("", collections.router)
 api.add_router("", builds.router)
 api.add_router("", logs.router)
 api.add_router("", timeline.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -46,15 +47,20 @@ def own_or_refused() -> Registry:
     return default_registry()
 
 
-def ask_collection(actor: User, *, is_dry: bool) -> CollectionRun:
-    """Have the storage cleaned up, or looked at. Asking for what is under way gives that. Raises Refused."""
+def ask_collection(actor: User, *, is_dry: bool, removes: Sequence[str] = ()) -> CollectionRun:
+    """Have the storage cleaned up, or looked at. Asking for what is under way gives that. Raises Refused.
+
+    `removes`: repositories that only the registry knows, of which everything goes first.
+    """
     must_be_administrator(actor)
     registry = own_or_refused()
-    run = _asked(registry, by=actor.username, is_dry=is_dry, actor=actor)
+    if removes:
+        _check_removals(registry, removes, is_dry=is_dry)
+    run = _asked(registry, by=actor.username, is_dry=is_dry, actor=actor, removes=removes)
     if run is not None:
         return run
     run = CollectionRun.objects.filter(registry=registry, state__in=OPEN).first()
-    if run is None or run.is_dry != is_dry:
+    if run is None or run.is_dry != is_dry or run.removes != list(removes):
         raise Refused("Another clean-up is under way. Wait until it has ended, and ask again.", code="conflict")
     return run
 
@@ -69,12 +75,32 @@ def ask_nightly(now: datetime) -> CollectionRun | None:
     return _asked(registry, by="", is_dry=False, actor=None)
 
 
-def _asked(registry: Registry, *, by: str, is_dry: bool, actor: User | None) -> CollectionRun | None:
+def _check_removals(registry: Registry, removes: Sequence[str], *, is_dry: bool) -> None:
+    """Only what the last look found, by its whole name: nobody removes a repository by a slip of the hand."""
+    if is_dry:
+        raise Refused("A look removes nothing: ask for a clean-up to remove repositories.")
+    last = CollectionRun.objects.filter(registry=registry, state=State.DONE).first()
+    unknown = last.found.get("unknown", []) if last else []
+    for name in removes:
+        if name not in unknown:
+            raise Refused(
+                f"{name[:200]!r} is none of the repositories that only the registry knows, as the last look found "
+                "them. Look again, and take the name from its list.",
+                code="not_found",
+            )
+
+
+def _asked(
+    registry: Registry, *, by: str, is_dry: bool, actor: User | None, removes: Sequence[str] = ()
+) -> CollectionRun | None:
     try:
         with transaction.atomic():
-            run = CollectionRun.objects.create(registry=registry, by=by, is_dry=is_dry, asked_at=database_now())
+            run = CollectionRun.objects.create(
+                registry=registry, by=by, is_dry=is_dry, removes=list(removes), asked_at=database_now()
+            )
             if actor is not None:
-                audit.record(actor, "storage.look" if is_dry else "storage.clean_up", registry)
+                action = "storage.look" if is_dry else "storage.clean_up"
+                audit.record(actor, action, registry, f"removes {', '.join(removes)}" if removes else "")
             return run
     except IntegrityError:  # one is open
         return None
@@ -111,7 +137,9 @@ def hold_run(run: CollectionRun, step: str, report: Report) -> bool:
 
 def end_run(run: CollectionRun, report: Report) -> None:
     """It did what it could: the counts, and a sentence of them."""
+    gone = [name for name in run.removes if name not in report.unknown]
     found = {
+        "removed": gone,
         "repositories": [list(asdict(line).values())[:4] for line in report.by_repository.values()],
         "unknown": report.unknown,
         "unknown_count": report.unknown_count,
@@ -119,6 +147,8 @@ def end_run(run: CollectionRun, report: Report) -> None:
         "doubtful_count": report.doubtful_count,
     }
     sentence = would_go(report) if run.is_dry else has_gone(report)
+    if gone:
+        sentence = f"{plural(len(gone), 'repository was', 'repositories were')} removed. {sentence}"
     _mine(run).update(
         state=State.DONE, sentence=sentence, found=found, ended_at=database_now(), lease_until=None, **_counts(report)
     )

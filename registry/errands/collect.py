@@ -12,6 +12,7 @@ from django.conf import settings
 
 from registry.actions.collections import end_run, fail_run, hand_back, hold_run, take_run
 from registry.actions.keeping import wish_of
+from registry.actions.own import own_repositories
 from registry.client import RegistryError
 from registry.core.patience import Patience
 from registry.errands.memory import must_forget
@@ -19,6 +20,7 @@ from registry.models import CollectionRun
 from registry.opening import open_client
 from registry.storage.collect import Terms, collect
 from registry.storage.layout import Storage, StorageProblem, open_storage
+from registry.storage.removal import finish_removals, remove_repository
 from registry.storage.report import Report
 from registry.storage.survey import survey
 
@@ -69,7 +71,14 @@ def _do(run: CollectionRun, tell: Teller) -> Report:
     if run.is_dry:
         return survey(storage, wish_of, terms, tell).report
     must_be_cleanable(run, storage)
+    finish_removals(storage, _is_known)
+    for name in run.removes:
+        remove_repository(storage, name, _is_known, window_s=terms.window_s)
     return collect(storage, wish_of, terms, tell)
+
+
+def _is_known(name: str) -> bool:
+    return bool(own_repositories([name]))
 
 
 def must_be_cleanable(run: CollectionRun, storage: Storage) -> None:

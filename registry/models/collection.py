@@ -29,6 +29,7 @@ class CollectionRun(models.Model):
     registry = models.ForeignKey(Registry, models.CASCADE, related_name="collections")
     is_dry = models.BooleanField(default=False, help_text="A look only: nothing is deleted.")
     by = models.CharField(max_length=150, blank=True, help_text="Who asked for it; empty where its time had come.")
+    removes = models.JSONField(default=list, blank=True, help_text="Repositories that nobody knows and that go first.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.ASKED)
     step = models.CharField(max_length=8, choices=Step.choices, blank=True)
     sentence = models.TextField(blank=True, help_text="What came of it, what it waits for, or why it failed.")
