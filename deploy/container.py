@@ -18,7 +18,13 @@ REGISTRY_KEYS = Path("/var/lib/imageyard-registry-keys/registry-roots.pem")
 LOGIN = "login"
 # Celery's beat writes its schedule at its start and then every 3 minutes.
 BEAT_SILENT_S = 400
-USAGE = "web, worker, beat, migrate, init, login, healthy <web|worker|beat> or manage <command> is right"
+ALIVE = Path("/tmp/housekeeper")  # noqa: S108 -- of this container alone
+# It tells of itself every few seconds, and between two steps of a clean-up.
+HOUSEKEEPER_SILENT_S = 600
+USAGE = (
+    "web, worker, beat, housekeeper, migrate, init, login, healthy <web|worker|beat|housekeeper> or manage <command> "
+    "is right"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -28,6 +34,7 @@ def main(arguments: list[str]) -> int:
         "web": lambda: _become("web"),
         "worker": lambda: _become("worker"),
         "beat": lambda: _become("beat"),
+        "housekeeper": _keep_house,
         "migrate": _migrate,
         "init": _init,
         "login": _login,
@@ -52,6 +59,14 @@ def _become(name: str) -> NoReturn:
         _open_door(env.url.partition("://")[2], os.environ.get("WEB_DOOR", ""))
     # `make up` starts them through setpriv, so that they end with it; in a container the container ends.
     os.execv(sys.executable, argv[argv.index("--") + 1 :])  # noqa: S606 -- this process becomes it
+
+
+def _keep_house() -> NoReturn:
+    """Clean up the storage of the registry when it is due. As root, so it makes no folder that the others need."""
+    from imageyard.env import env_or_exit
+
+    _open_door(env_or_exit().registry, os.environ.get("REGISTRY_DOOR", ""))
+    _manage("keep_storage", f"--alive={ALIVE}")
 
 
 def _manage(*told: str) -> NoReturn:
@@ -140,6 +155,8 @@ def _healthy(name: str = "") -> int:
     if name == "beat":
         written = [path.stat().st_mtime for path in env.home.glob("beat-schedule*")]
         return int(not written or time.time() - max(written) > BEAT_SILENT_S)
+    if name == "housekeeper":
+        return int(not ALIVE.exists() or time.time() - ALIVE.stat().st_mtime > HOUSEKEEPER_SILENT_S)
     sys.stderr.write(f"healthy {name}: {USAGE}.\n")
     return 2
 
