@@ -104,9 +104,10 @@ def _put(order: TagOrder, client: RegistryClient, lock: PublishLock, note: str) 
 
 
 def refused(order: TagOrder, error: Exception, sentence: str) -> None:
-    """A registry did not do it: later again where that can help, as late as it says."""
+    """A registry did not do it: later again where that can help, as late as it says. Copies wait longer every time."""
     if isinstance(error, RegistryError) and error.retryable:
-        put_back(order, sentence, wait_s=min(max(AGAIN_S, error.retry_after_s or 0.0), LONGEST_S))
+        usual_s = AGAIN_S * 2 ** (order.turns - 1) if order.is_copy else AGAIN_S
+        put_back(order, sentence, wait_s=min(max(usual_s, error.retry_after_s or 0.0), LONGEST_S))
     else:
         fail_order(order, sentence)
 

@@ -301,6 +301,9 @@ def test_it_waits_as_long_as_the_registry_says_and_gives_up_after_its_turns(buil
     done(order)
     assert order.state == "asked"
     assert order.not_before >= before + timedelta(seconds=9)
+    TagOrder.objects.update(turns=2)
+    done(order)
+    assert order.not_before >= before + timedelta(seconds=39)
     TagOrder.objects.update(turns=tag_turns.MOST_TURNS - 1)
     assert done(order).state == "failed"
     assert order.sentence.endswith("`latest` was not moved.")

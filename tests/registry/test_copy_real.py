@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -143,3 +146,28 @@ def test_two_copies_at_once_and_the_deletion_of_the_source_leave_the_target_whol
     assert real.image_facts(target, digest).platforms[1].platform == "linux/arm64"
     for image, _ in IMAGES:
         assert all(real.blob(target, blob) == body for blob, body in image.blobs.items())
+
+
+def test_a_copy_holds_a_few_pieces_of_a_blob_however_large_it_is(
+    real: RegistryClient,
+    connect: Callable[..., RegistryClient],
+    second_host: str,
+    pusher: Pusher,
+    repository: str,
+    target: str,
+) -> None:
+    big = os.urandom(48 * 1024 * 1024)
+    image = make_artifact(None)
+    layers = [descriptor(big, "application/vnd.oci.image.layer.v1.tar+zstd")]
+    manifest = as_manifest({**json.loads(image.manifest.body), "layers": layers})
+    pusher.blob(big)
+    pusher.blob(b"{}")
+    pusher.manifest(manifest)
+    there = connect(second_host)
+    tracemalloc.start()
+    done = copy_image(Place(real, repository), Place(there, target), manifest.digest)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert done.sent_bytes == len(big) + 2
+    assert most < 4 * 1024 * 1024
+    assert there.manifest(target, manifest.digest).body == manifest.body
