@@ -25,6 +25,7 @@ from builds.api import (
     catchup,
     compare,
     debug,
+    destinations,
     dockerfile,
     failure,
     history,
@@ -131,6 +132,7 @@ api.add_router("", storage_caches.router)
 api.add_router("", rules_exchange.router)
 api.add_router("", registries.router)
 api.add_router("", credentials.router)
+api.add_router("", destinations.router)
 api.add_router("", deliveries.router)
 api.add_router("", triggers.router)
 api.add_router("", forges.router)
