@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -15,6 +16,8 @@ from typing import NoReturn
 
 SECRETS = Path("/var/lib/imageyard-secrets")
 REGISTRY_KEYS = Path("/var/lib/imageyard-registry-keys/registry-roots.pem")
+# Among the services; `web` is in ALLOWED_HOSTS for it.
+WEB = "http://web:8000"
 LOGIN = "login"
 # Celery's beat writes its schedule at its start and then every 3 minutes.
 BEAT_SILENT_S = 400
@@ -119,12 +122,27 @@ def _migrate() -> int:
     home = env_or_exit().home
     draft = home / f"{LOGIN}.new"
     prepare(draft, REGISTRY_KEYS)
+    _tell_registry(env_or_exit().secret_key)
     if draft.stat().st_size:
         draft.rename(home / LOGIN)
     draft.unlink(missing_ok=True)
     if (home / LOGIN).exists():
         sys.stdout.write("The first login waits for you: docker compose exec web imageyard login\n")
     return 0
+
+
+def _tell_registry(secret_key: str) -> None:
+    """Write down where the registry tells what happens, and its secret; anew each time, for the key may be another.
+
+    Everybody in the volume may read it: only the registry mounts it, whose root may read nothing else.
+    """
+    from registry.core.notification_config import endpoints, events_secret
+
+    path = REGISTRY_KEYS.with_name("notifications.json")
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(endpoints(WEB, events_secret(secret_key))), encoding="utf-8")
+    draft.chmod(0o444)
+    draft.replace(path)
 
 
 def _login() -> int:

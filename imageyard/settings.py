@@ -78,7 +78,8 @@ ENCRYPTION_KEYS = ENV.encryption_keys
 DEBUG = ENV.debug
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
-ALLOWED_HOSTS = sorted({_public.hostname or "localhost", ENV.http_host, "localhost", "127.0.0.1", "[::1]"})
+# `web` is what the registry of the compose file calls it by, for its notifications.
+ALLOWED_HOSTS = sorted({_public.hostname or "localhost", ENV.http_host, "localhost", "127.0.0.1", "[::1]", "web"})
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = True

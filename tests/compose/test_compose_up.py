@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from registry.core.manifest import ACCEPT
 from tests.compose.stack import IMAGE, Stack
-from tests.yard import Linked, Yard
+from tests.yard import Linked, Yard, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.compose, pytest.mark.timeout(900)]
 
@@ -133,3 +134,16 @@ def test_the_first_login_is_told_once(stack: Stack):
 def test_a_wrong_setting_stops_the_start_with_one_line(stack: Stack):
     told = stack.compose("run", "--rm", "--no-deps", "-T", "-e", "IMAGEYARD_SLOTS=many", "beat", check=False)
     assert "IMAGEYARD_SLOTS is “many”: a whole number from 1 to 256 is right" in told
+
+
+def test_the_registry_tells_web_what_people_push(stack: Stack, yard: Yard):
+    """Its secret comes from a volume, its address is the service's name, and the fixture has pushed by hand."""
+
+    def told() -> list[dict[str, Any]]:
+        answer = yard.client.get("/repositories/library/busybox/tags/1/history")
+        return list(answer.json()["items"]) if answer.status_code == 200 else []
+
+    history = until(told, timeout_s=60, what="the push in the history")
+    assert [(move["kind"], move["by"]) for move in history] == [("push", "admin")]
+    (own,) = [row for row in yard.get("/registries/watch")["items"] if row["is_own"]]
+    assert own["heard_at"] is not None
