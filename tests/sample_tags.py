@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from builds.models import Build, ImageLook
-from registry.models import Repository, Tag, TagMove
+from registry.models import Repository, RetentionPolicy, RetentionRun, Tag, TagDeletion, TagMove
 from tests.sample_image import documents
 
 BY_HAND = "sha256:" + "e" * 64
@@ -41,6 +41,21 @@ def add_tags(repository: Repository) -> None:
     sentence = "`latest` was not moved: build #2, of a newer commit, already has it."
     TagMove.objects.create(**common, at=now, moved=False, sentence=sentence)
     Tag.objects.create(repository=repository, name="pushed-by-hand", digest=BY_HAND)
+    _add_clean_up(repository, first)
+
+
+def _add_clean_up(repository: Repository, build: Build) -> None:
+    """A policy that nobody has confirmed, and the report of a look by it: its run is #1 of all."""
+    rules = [{"which": "build", "last": 1}, {"which": "pattern", "pattern": "/^1\\./", "always": True}]
+    changed = {"changed_by": "wendy", "seen_revision": 0, "next_run_at": timezone.now() + timedelta(hours=9)}
+    policy = RetentionPolicy.objects.create(repository=repository, rules=rules, untagged_days=14, **changed)
+    run = RetentionRun.objects.create(
+        pk=1, repository=repository, policy=policy, revision=1, is_dry=True, by="wendy", state=RetentionRun.State.DONE,
+        sentence="1 of 7 tags would go; 6 stay.", total=7, going=1, freed_bytes=12_000_000, ended_at=timezone.now(),
+        reasons=[[True, "not the last of `build-<n>`", 1], [False, "no rule speaks of it", 6]],
+    )  # fmt: skip
+    line = {"digest": build.digest, "build_number": 1, "kind": "retention", "why": "not the last of `build-<n>`"}
+    TagDeletion.objects.create(repository=repository, run=run, tag="build-1", state="listed", **line)
 
 
 def _put(repository: Repository, name: str, build: Build, now: Any, before: str = "") -> None:

@@ -77,6 +77,10 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings-pull-requests": (f"{HELLO}/settings/pull-requests",),
     "settings-tests": (f"{HELLO}/settings/tests",),
     "settings-fixed-tags": (f"{HELLO}/settings/fixed-tags",),
+    "settings-retention": (f"{HELLO}/settings/retention", f"{SITE}/settings/retention"),
+    "retention-run": (f"{SITE}/settings/retention/runs/1",),
+    "namespace-retention": ("/n/acme/retention", "/n/empty/retention"),
+    "tags-delete": (f"{SITE}/delete-tags?tag=1.9&tag=latest", f"{SITE}/delete-tags?tag=no-such-tag"),
     "settings-registries": (f"{HELLO}/settings/registries",),
     "settings-variables": (f"{HELLO}/settings/variables",),
     "settings-triggers": (f"{BACKUP}/settings/triggers",),
@@ -122,6 +126,7 @@ NO_PAGES: dict[str, str] = {
         ("queue-fragment", "rules-source-state", "build-fragment", "build-timeline", "build-cache", "build-image"), PART
     ),
     **dict.fromkeys(("registry-state", "credential-state", "build-destinations"), PART),
+    **dict.fromkeys(("retention-preview", "retention-runs"), PART),
     **dict.fromkeys(("connection-state", "build-debug-fragment", "tag-hand"), PART),
     "account_reauthenticate": "asks for the password again, and nothing leads there while one has just logged in",
     **dict.fromkeys(("builds-compare-choose", "tags-compare-choose"), "leads to the comparison that was chosen"),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from builds.actions.origins import origins_of
 from builds.models import Build
-from builds.views.lookup import find_repository
+from builds.views.lookup import access_to, find_repository
 from builds.views.promotions import ShownOrigin, shown_origins
 from builds.views.sizes import size_trends
 from builds.views.tag_hand import hand_of
@@ -75,6 +75,8 @@ def tags(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         "kinds": KINDS,
         "sorts": SORTS,
         "is_grouped": is_grouped,
+        "can_delete": access_to(request, repository).can_admin and not is_grouped,
+        "is_picking": query.get("pick") == "1" and access_to(request, repository).can_admin and not is_grouped,
         "page": page,
         "rows": _rows(request, repository, list(page.object_list), wanted.kind if is_grouped else ""),
     }
