@@ -18,7 +18,10 @@ from django.utils import timezone  # noqa: E402
 from accounts.models import User  # noqa: E402
 from builds import live  # noqa: E402
 from builds.actions.image_looks import topic_of  # noqa: E402
-from builds.models import Build, ImageLook, Source  # noqa: E402
+from builds.models import Build, ImageLook, Source, TagOrder  # noqa: E402
+from registry.actions import TagPut, record_tags  # noqa: E402
+from registry.core.origin import Origin  # noqa: E402
+from registry.models import Repository  # noqa: E402
 from tests.factories import make_admin  # noqa: E402
 from tests.sample import fill  # noqa: E402
 from tests.sample_builds import add_builds  # noqa: E402
@@ -51,6 +54,31 @@ def image_read(digest: str) -> dict[str, Any]:
     look = ImageLook.objects.get(kind="image", digest=digest)
     ImageLook.objects.filter(pk=look.pk).update(state="ready", facts=older_document(digest))
     live.wake(topic_of(look))
+    return {}
+
+
+def copying(tag: str, done: int, total: int) -> dict[str, Any]:
+    """A worker copies build #2 of acme/site to acme/web, for `tag` there, and pages hear how far it is."""
+    source = Repository.objects.get(namespace__name="acme", name="site")
+    target = Repository.objects.get(namespace__name="acme", name="web")
+    build = Build.objects.get(repository=source, number=2)
+    asked = {"digest": build.digest, "kind": "promote", "by": "wendy", "source": source, "source_path": "acme/site"}
+    order, _ = TagOrder.objects.get_or_create(repository=target, tag=tag, defaults={**asked, "source_build": 2})
+    TagOrder.objects.filter(pk=order.pk).update(state="doing", bytes_done=done, bytes_total=total)
+    live.wake(f"repository:{target.pk}")
+    return {}
+
+
+def promoted(tag: str) -> dict[str, Any]:
+    """It is done."""
+    order = TagOrder.objects.select_related("repository").get(tag=tag)
+    sentence = f"`{tag}` was promoted from acme/site build #2 (`sha256:{order.digest[7:19]}`) by wendy."
+    origin = Origin("acme/site", 2, order.source_id)
+    kept = {"digest": order.digest, "media_type": "", "size_bytes": 52_000_000, "build_number": None}
+    record_tags(order.repository, [TagPut(tag, True, sentence)], kind="promote", by="wendy", origin=origin, **kept)
+    ended = {"state": "done", "sentence": sentence, "ended_at": timezone.now()}
+    TagOrder.objects.filter(pk=order.pk).update(**ended)
+    live.wake(f"repository:{order.repository_id}")
     return {}
 
 

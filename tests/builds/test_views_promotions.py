@@ -58,7 +58,7 @@ def test_a_build_goes_on_to_the_page_of_the_other_repository(writer, two, prod):
     assert "Then acme/web build #1 of main at aaaaaaa" in said
     assert f"Copy Both are in {prod.registry.host}: its parts are linked there, and nothing is sent" in said
     assert "the image is copied bit for bit, so that its digest stays" in said
-    assert "It can be taken back by deleting the tag." in said
+    assert "An administrator of acme can take it back by deleting the tag." in said
     assert not TagOrder.objects.exists()
 
 
@@ -87,6 +87,7 @@ def test_confirming_asks_and_the_tag_page_tells_how_far_it_is(writer, two, prod)
     page = words(writer.get(f"{PROD}/tags/1.2"))
     assert "wendy asked to promote acme/web build #1 (" in page
     assert "The next free worker puts it." in page
+    assert "No history yet It begins when the tag is put." in page
 
 
 @pytest.mark.parametrize(
