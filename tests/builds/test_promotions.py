@@ -399,3 +399,11 @@ def test_a_quota_that_is_used_up_takes_no_promotion(build, prod, fake):
         ask(build, prod, "other")
     assert done(order).sentence.startswith("`latest` was not moved. acme/prod takes up 0 B, and its quota is 0 B")
     assert (order.state, fake.state.count("POST")) == ("failed", 0)
+
+
+def test_a_repository_that_goes_by_another_name_at_its_registry(build, shop, away):
+    Repository.objects.filter(pk=shop.pk).update(remote_path="example-org/shop")
+    assert done(ask(build, shop, "1.2")).state == "done"
+    assert has(away, "example-org/shop", image_of("one"))
+    assert ("example-org/shop", "1.2") in away.state.manifests
+    assert not any(owner == "shop/web" for owner, _ in away.state.manifests)
