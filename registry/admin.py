@@ -10,28 +10,59 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from lib.admin import ReadOnlyAdmin, ReadOnlyInline, link_to
-from registry.models import Registry, Repository, Tag, TagMove
+from registry.actions.accounts_there import request_check
+from registry.models import Destination, PullCredential, Registry, Repository, Tag, TagMove
 
 
-class RegistryForm(forms.ModelForm):  # type: ignore[type-arg]
+class PasswordForm(forms.ModelForm):  # type: ignore[type-arg]
     """The password can be set and never read; left empty it stays as it is."""
 
     password = forms.CharField(
         required=False, widget=forms.PasswordInput(attrs={"autocomplete": "off"}), help_text="Empty: as it is."
     )
 
-    class Meta:
-        model = Registry
-        fields = ["name", "host", "scheme", "username", "password", "is_default", "keeps_build_tags"]
-
     def clean_password(self) -> str:
         return self.cleaned_data["password"] or str(self.instance.password)
 
 
+class RegistryForm(PasswordForm):
+    class Meta:
+        model = Registry
+        fields = [
+            "name",
+            "kind",
+            "namespace",
+            "host",
+            "scheme",
+            "username",
+            "password",
+            "path_template",
+            "test_path",
+            "is_default",
+            "keeps_build_tags",
+        ]
+
+
+class CredentialForm(PasswordForm):
+    class Meta:
+        model = PullCredential
+        fields = ["namespace", "host", "scheme", "username", "password", "test_image"]
+
+
+class CheckedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What is saved here is tried by a worker, as on the pages."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        request_check(obj)
+
+
 @admin.register(Registry)
-class RegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RegistryAdmin(CheckedAdmin):
     form = RegistryForm
-    list_display = ["name", "host", "scheme", "username", "is_default", "repositories_count"]
+    list_display = ["name", "kind", "host", "namespace", "username", "check_state", "is_default", "repositories_count"]
+    list_filter = ["kind", "check_state"]
+    list_select_related = ["namespace"]
     search_fields = ["name", "host"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -41,6 +72,23 @@ class RegistryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="repositories", ordering="repositories_n")
     def repositories_count(self, row: Any) -> int:
         return int(row.repositories_n)
+
+
+@admin.register(PullCredential)
+class PullCredentialAdmin(CheckedAdmin):
+    form = CredentialForm
+    list_display = ["host", "namespace", "username", "check_state", "last_used_at"]
+    list_filter = ["check_state"]
+    list_select_related = ["namespace"]
+    search_fields = ["host", "username", "namespace__name"]
+
+
+@admin.register(Destination)
+class DestinationAdmin(ReadOnlyAdmin):
+    list_display = ["repository", "registry", "remote_path", "is_on"]
+    list_filter = ["is_on", "registry"]
+    search_fields = ["remote_path", "repository__name", "repository__namespace__name"]
+    list_select_related = ["repository__namespace", "registry"]
 
 
 class TagInline(ReadOnlyInline):

@@ -15,6 +15,7 @@ from builds.admin.each import for_each
 from builds.models import (
     Build,
     BuildEvent,
+    DestinationPush,
     LogArchive,
     Review,
     Step,
@@ -106,6 +107,18 @@ class BuildEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="build")
     def build_link(self, row: BuildEvent) -> str:
+        return link_to(row.build)
+
+
+@admin.register(DestinationPush)
+class DestinationPushAdmin(ReadOnlyAdmin):
+    list_display = ["asked_at", "build_link", "host", "path", "state", "turns", "sentence"]
+    list_filter = ["state", "host"]
+    search_fields = ["host", "path", "build__repository__name", "sentence"]
+    list_select_related = ["build__repository__namespace"]
+
+    @admin.display(description="build")
+    def build_link(self, row: DestinationPush) -> str:
         return link_to(row.build)
 
 

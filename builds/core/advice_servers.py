@@ -15,15 +15,14 @@ _REGISTRY: tuple[Clue, ...] = (
     clue(
         (REGISTRY, USER),
         r"was asked too often|toomanyrequests",
-        "The registry limits how often it may be asked (429). Wait and retry; an account, or a mirror of the base "
-        "images "
-        "in your own registry, has a higher limit.",
+        "The registry limits how often it may be asked (429). Wait and retry; an account for base images, or the cache "
+        "for Docker Hub, has a higher limit.",
         NOBODY,
     ),
     clue((REGISTRY,), r"No account is set", "Enter an account for this registry in Imageyard's settings.", ADMIN),
     clue(
         (REGISTRY,),
-        r"may not write there|was not accepted",
+        r"may not write there|was not accepted|does not accept the account|wants a log-in",
         "Give the account that the sentence names the right to push there, or correct its password, then retry: only "
         "the "
         "push is done again.",
@@ -49,7 +48,7 @@ _REGISTRY: tuple[Clue, ...] = (
     ),
     clue(
         (REGISTRY,),
-        r"could not be reached|fault of the registry|registry's fault",
+        r"could not be reached|cannot be reached|fault of the registry|registry's fault|is in trouble",
         "Wait until the registry answers again, then retry: what was built is in the cache, so that only the rest is "
         "done.",
         NOBODY,

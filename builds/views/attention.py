@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.access import member_of
 from accounts.models import Role
 from builds.core.states import FINAL, State
 from builds.models import Build, BuildRule, CatchUp, Pause, Worker
 from lib.humanize import plural
-from registry.models import Repository
+from registry.core.rate import LOW_PART, WINDOW_S
+from registry.models import Registry, Repository
 
 MOST = 6
 # Failures are looked at from the newest: a bound keeps the page as fast with a million builds as with ten.
@@ -39,7 +42,21 @@ class Notice:
 
 def notices_for(user: Any) -> list[Notice]:
     """Everything that needs the person, most urgent first; empty when all is well. One query for each kind."""
-    return [*_workers(), *_questions(user), *_missed_pushes(user), *_paused_rules(user), *_failing_rules(user)]
+    mine = [*_questions(user), *_missed_pushes(user), *_paused_rules(user), *_failing_rules(user)]
+    return [*_workers(), *_few_pulls(user), *mine]
+
+
+def _few_pulls(user: Any) -> Iterator[Notice]:
+    """Superusers hear that a registry will soon give no more images, before builds fail for it."""
+    if not user.is_superuser:
+        return
+    fresh = timezone.now() - timedelta(seconds=WINDOW_S)
+    few = Registry.objects.for_page().filter(rate_limit__gte=F("rate_remaining") * LOW_PART, rate_seen_at__gt=fresh)
+    for row in few[:MOST]:
+        rate = row.rate
+        if rate is not None:
+            text = f"{rate.sentence} Use an account with more, or switch the cache for Docker Hub on."
+            yield Notice("warn", "database", f"{row.host} gives few more images", text, reverse("registries"))
 
 
 def _workers() -> Iterator[Notice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,9 @@ from builds.logs.frames import StoreUnavailable
 from builds.models import Build, BuildRecord, Step
 from builds.views.build_lookup import log_of
 from builds.views.build_steps import chosen_step
+from registry.models import Registry
 
+_TOO_OFTEN = re.compile(r"was asked too often|toomanyrequests|too many requests", re.IGNORECASE)
 _READ_LINES = 2 * LAST_LINES
 _READ_BYTES = 256 * 1024
 
@@ -64,10 +67,22 @@ def failure_of(build: Build, attempt: int, steps: Sequence[Step]) -> Failure | N
     digest = _recorded(build) or (_derived(build, attempt, steps) if has_failed else None)
     if digest is None:
         return None
+    advice = _with_pulls_left(advise(digest), digest, build)
     if waits:
-        return Failure(digest, advise(digest))
+        return Failure(digest, advice)
     alike, first = alike_of(build)
-    return Failure(digest, advise(digest), alike, first, _mended(build))
+    return Failure(digest, advice, alike, first, _mended(build))
+
+
+def _with_pulls_left(advice: Advice | None, digest: FailureDigest, build: Build) -> Advice | None:
+    """Where a registry was asked too often, what is known of the pulls that are left."""
+    if advice is None or not _TOO_OFTEN.search(digest.message):
+        return advice
+    rows = Registry.objects.usable_in(build.repository.namespace).for_page().exclude(rate_limit=None)
+    row = rows.order_by("-rate_seen_at").first()
+    if row is None or row.rate is None:
+        return advice
+    return replace(advice, what=f"{advice.what} When {row.host} was last asked: {row.rate.sentence}")
 
 
 def _recorded(build: Build) -> FailureDigest | None:

@@ -11,7 +11,8 @@ from lib.humanize import format_duration
 # Docker Hub counts by six hours where it does not say.
 WINDOW_S = 21_600
 _VALUE = re.compile(r"\s*(\d{1,9})\s*(?:;\s*w\s*=\s*(\d{1,9}))?")
-LOW_SHARE = 0.2
+LOW_PART = 5
+"""Few are left when it is a fifth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Rate:
     @property
     def is_low(self) -> bool:
         """Whether somebody should hear of it before the next builds fail."""
-        return self.remaining <= self.limit * LOW_SHARE
+        return self.remaining * LOW_PART <= self.limit
 
     @property
     def sentence(self) -> str:

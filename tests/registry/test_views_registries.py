@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Namespace, Role
 from registry.models import Checked, Destination, PullCredential, Registry
-from tests.factories import make_admin, make_member, make_repository, make_user
+from tests.factories import make_admin, make_build, make_member, make_repository, make_user
 
 pytestmark = pytest.mark.django_db
 FORM = {
@@ -190,3 +191,31 @@ class TestCredentials:
         host = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
         answer = logged_in(acme).post("/n/acme/credentials", {**self.FORM, "host": host})
         assert "end after 12 hours" in answer.content.decode()
+
+
+class TestFewPulls:
+    def registry(self, **fields) -> Registry:
+        given = {"name": "Hub", "host": "docker.io", "kind": "docker_hub", "rate_limit": 100, "rate_remaining": 3}
+        return Registry.objects.create(**{**given, "rate_seen_at": timezone.now(), **fields})
+
+    def test_superusers_hear_of_them_at_home_before_builds_fail(self, admin: Client) -> None:
+        self.registry()
+        assert "3 of 100 pulls in 6 h are left." in admin.get("/").content.decode()
+        assert "pulls in" not in logged_in(name="bob").get("/").content.decode()
+
+    @pytest.mark.parametrize("fields", [{"rate_remaining": 90}, {"rate_seen_at": None}, {"rate_remaining": None}])
+    def test_nothing_is_said_of_enough_or_of_what_is_old(self, admin: Client, fields) -> None:
+        self.registry(**fields)
+        assert "gives few more images" not in admin.get("/").content.decode()
+
+    def test_a_build_that_met_the_limit_says_how_many_were_left(self, admin: Client) -> None:
+        self.registry()
+        build = make_build(
+            state="failed",
+            error_kind="registry",
+            error_message="docker.io was asked too often for `debian:12` (toomanyrequests).",
+        )
+        page = admin.get(build.get_absolute_url()).content.decode()
+        assert "When docker.io was last asked: 3 of 100 pulls in 6 h are left." in page
+        Registry.objects.filter(host="docker.io").update(namespace=Namespace.objects.create(name="tools"))
+        assert "pulls in" not in admin.get(build.get_absolute_url()).content.decode()
