@@ -6,6 +6,7 @@
 #   REGISTRY_DOOR              host:port of the registry on this network, for a name that is a loopback address
 #   IMAGEYARD_URL              where log-ins at the registry are checked
 #   WEB_DOOR                   host:port of web on this network, for an address that is a loopback one
+#   HUB_CACHE                  host:port of the cache for Docker Hub, where there is one
 #   BUILDER_DNS                name servers for RUN steps, where those of the host are not right
 set -eu
 
@@ -90,6 +91,9 @@ rm -f /run/builder-ready
 set -- --host="$DOCKER_HOST" --group=10001
 for server in $(name_servers); do set -- "$@" --dns="$server"; done
 if [ -z "$door_port" ] && [ "${IMAGEYARD_REGISTRY_SCHEME:-}" = http ]; then set -- "$@" --insecure-registry="$registry"; fi
+
+# Base images of Docker Hub come from the cache where there is one, and past it where it does not answer.
+if [ -n "${HUB_CACHE:-}" ]; then set -- "$@" --registry-mirror="http://$HUB_CACHE"; fi
 
 when_engine_answers &
 # With `dockerd` as its first argument the entry point opens no TCP port.
