@@ -23,7 +23,17 @@ def own_reason(build: Build, error: BuildError) -> BuildError:
     if not registry.is_own or error.retryable or settings.REGISTRY_HOST not in error.message:
         return error
     found = _try(build, registry)
-    return error if found is None else BuildError(ErrorKind.REGISTRY, found, step=error.step)
+    if found is not None:
+        return BuildError(ErrorKind.REGISTRY, found, step=error.step)
+    if not error.message.startswith(f"{settings.REGISTRY_HOST} did not authorise reading"):
+        return error
+    space = build.repository.namespace.name
+    return BuildError(
+        error.kind,
+        f"{error.message} Builds of {space} read what is in {space} and what is public.",
+        step=error.step,
+        dockerfile_line=error.dockerfile_line,
+    )
 
 
 def _try(build: Build, registry: Registry) -> str | None:

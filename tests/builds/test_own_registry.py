@@ -89,6 +89,16 @@ def test_where_all_is_well_the_refusal_stays_as_it_is(refused: tuple[Build, Buil
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_base_that_is_somebody_elses_is_told_what_builds_may_read(refused: tuple[Build, BuildError]) -> None:
+    build, error = refused
+    host = error.message.split(" ")[0]
+    base = BuildError(ErrorKind.USER, f"{host} did not authorise reading the base image x.", dockerfile_line=1)
+    found = own_reason(build, base)
+    assert found.message.endswith("Builds of acme read what is in acme and what is public.")
+    assert (found.kind, found.dockerfile_line) == (ErrorKind.USER, 1)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_token_server_whose_clock_is_an_hour_ahead_is_named(
     refused: tuple[Build, BuildError], monkeypatch: pytest.MonkeyPatch
 ) -> None:

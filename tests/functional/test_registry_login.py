@@ -186,8 +186,18 @@ def test_a_build_cannot_read_the_private_base_of_somebody_else(place: Place) -> 
     build = linked.build({"Dockerfile": fresh(base, "RUN echo built")})
     assert build["state"] == "failed"
     assert "did not authorise reading the base image" in build["sentence"]
+    assert "Builds of acme read what is in acme and what is public." in build["sentence"]
     place.public("other/base")
     assert linked.build({"Dockerfile": fresh(base, "RUN echo built")})["state"] == "succeeded"
+
+
+def test_tests_of_a_build_pull_what_was_just_pushed(place: Place) -> None:
+    """By the engine itself, which gets its token as docker does."""
+    compose = "services:\n  sut:\n    build: .\n    command: ['sh', '-c', 'test -f /made']\n"
+    files = {"Dockerfile": fresh(place.base, "RUN touch /made"), "docker-compose.test.yml": compose}
+    build = place.yard.link("acme/tested").build(files, timeout_s=120)
+    assert build["state"] == "succeeded", build["sentence"]
+    assert "Fetch the image for its tests" in str(build["steps"])
 
 
 def test_leaves_change_while_everything_runs(place: Place) -> None:
