@@ -89,7 +89,7 @@ def test_it_says_what_came_and_what_was_found(boss, own):
         sentence,
         "acme/web:gone",
         "it pointed to build #40",
-        "1 notification waits for a worker, the oldest since",
+        "1 notification waits for a worker, the oldest came",
         "registry.example.com cannot be reached.",
         "it sends none",
     ):
