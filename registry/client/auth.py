@@ -90,7 +90,7 @@ class LogIns:
                 raise explain(asked, Refusal(401, {}, b""))
             return self._keep(scope, LogIn(basic(self._username, self._password)), float("inf"))
         if self.sign is not None:
-            return self._keep(scope, *_signed(self.sign(scope)))
+            return self._keep(scope, *_signed(self.sign(" ".join(wanted_scopes(challenge.scope, scope)))))
         return self._keep(scope, *self._fetch(challenge, scope, asked))
 
     def _keep(self, scope: str, log_in: LogIn, usable_s: float) -> LogIn:

@@ -110,7 +110,9 @@ class Registry(models.Model):
     @property
     def is_own(self) -> bool:
         """Whether it is Imageyard's own: its tokens are signed here, its events come here, its storage is kept here."""
-        return settings.REGISTRY_AUTH == "token" and self.host == settings.REGISTRY_HOST
+        is_here = settings.REGISTRY_AUTH == "token" and self.host == settings.REGISTRY_HOST
+        # A namespace that enters our host as a registry of its own comes in by an account, as anybody does.
+        return is_here and self.namespace_id is None
 
     @property
     def facts(self) -> KindFacts:

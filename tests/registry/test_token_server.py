@@ -15,6 +15,7 @@ from django.test import Client
 
 from accounts.models import ApiToken, AuditEntry, Membership, Namespace, Role, User
 from accounts.tokens import create_token, revoke_token
+from registry.actions import default_registry
 from registry.models import Registry, Repository, SigningKey
 from registry.tokens import BuildPass, make_build_pass, signing_leaf
 from registry.tokens.certificates import load_key
@@ -289,6 +290,16 @@ def test_the_wrong_service_is_told_which_is_right(client: Client) -> None:
 def test_a_registry_that_is_not_ours_gets_no_tokens(client: Client, settings: Any) -> None:
     settings.REGISTRY_AUTH = "none"
     assert "IMAGEYARD_REGISTRY_AUTH" in sentence_of(ask(client), 404)
+
+
+def test_a_namespace_cannot_make_our_registry_its_own(client: Client, wendy: User) -> None:
+    """Imageyard signs tokens without asking only for the registry that is everybody's."""
+    space = Namespace.objects.get(name="acme")
+    theirs = Registry.objects.create(name="theirs", host=HOST, namespace=space)
+    assert default_registry().is_own
+    assert not theirs.is_own
+    Repository.objects.create(namespace=space, name="theirs", registry=theirs)
+    assert access_of(ask(client, "repository:acme/theirs:pull", who=(wendy.username, PASSWORD))) == {}
 
 
 def test_broken_and_huge_lists_of_scopes(client: Client, wendy: User) -> None:
