@@ -21,6 +21,7 @@ from registry.models import Repository, Tag, TagMove
 from tests.factories import make_member, make_repository, make_user
 from tests.sample_collections import add_collections
 from tests.sample_questions import add_question, add_variables
+from tests.sample_registries import add_registries
 from tests.sample_storage import add_storage
 from webhooks.models import Delivery
 
@@ -83,6 +84,7 @@ def fill(admin: User) -> None:
     _tokens(admin)
     _robots(admin)
     add_storage()
+    add_registries()
     add_collections()
 
 
