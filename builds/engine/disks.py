@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from builds.core.disk import Disk, Holds
@@ -13,7 +14,8 @@ from builds.engine.dockerclient import bare_client
 from builds.engine.stopflag import StopFlag
 from lib.disks import free_bytes
 
-_ANSWER_S = 20.0
+_ANSWER_S = 5.0
+AGAIN_S = 60.0
 
 
 def measure(folders: Mapping[Holds, Path | None], limit_bytes: int) -> tuple[Disk, ...]:
@@ -40,16 +42,31 @@ def engine_folder(docker_host: str, builder: str = "", *, given: str = "") -> Pa
         return Path(given)
     if builder or (docker_host and not docker_host.startswith("unix://")):
         return None
-    root = _asked(docker_host)
+    root = _root_of(docker_host)
     if root is None:
-        _asked.cache_clear()  # it was away: the next look asks again
         return None
     folder = Path(root)
     # Behind a socket that was handed into a container the path is one of the host's, which is not here.
     return folder if folder.is_dir() else None
 
 
-@lru_cache(maxsize=4)
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    root: str | None
+    at: float
+
+
+_answers: dict[str, _Answer] = {}
+
+
+def _root_of(docker_host: str) -> str | None:
+    """Asked once; an engine that was away is asked again a minute later, since reports must not wait for it."""
+    known = _answers.get(docker_host)
+    if known is None or (known.root is None and time.monotonic() - known.at > AGAIN_S):
+        known = _answers[docker_host] = _Answer(_asked(docker_host), time.monotonic())
+    return known.root
+
+
 def _asked(docker_host: str) -> str | None:
     out = bytearray()
     try:

@@ -190,3 +190,15 @@ def test_8_the_engines_data_is_found_through_its_api(docker_host: str):
     assert disks.engine_folder(docker_host, "a-builder") is None
     assert disks.engine_folder("tcp://10.0.0.9:2375") is None
     assert disks.engine_folder("", given="/data") == Path("/data")
+
+
+def test_an_engine_that_is_away_is_not_asked_with_every_report(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(disks, "_answers", {})
+    monkeypatch.setattr(disks, "_asked", asked.append)
+    for _ in range(3):
+        assert disks.engine_folder("unix:///no/such.sock") is None
+    assert len(asked) == 1
+    monkeypatch.setattr(disks, "AGAIN_S", -1.0)
+    disks.engine_folder("unix:///no/such.sock")
+    assert len(asked) == 2
