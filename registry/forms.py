@@ -37,7 +37,7 @@ class RegistryForm(forms.Form):
     kind = forms.ChoiceField(
         choices=[(kind.value, facts.title) for kind, facts in KINDS.items()],
         widget=_choice(),
-        help_text="What it wants stands beside this form.",
+        help_text="What it wants stands below this form.",
     )
     name = forms.CharField(
         max_length=100,

@@ -66,8 +66,9 @@ class KindFacts:
 
 KINDS: dict[Kind, KindFacts] = {
     Kind.PLAIN: KindFacts(
-        "Plain registry (Distribution, Gitea, Nexus and others)",
+        "Plain registry",
         host_shape="registry.example.com",
+        path_rule="A path such as `acme/web`, in lower case. Distribution, Gitea, Nexus and others.",
         username="The account that pushes; empty where the registry asks for none.",
     ),
     Kind.DOCKER_HUB: KindFacts(

@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             name="kind",
             field=models.CharField(
                 choices=[
-                    ("plain", "Plain registry (Distribution, Gitea, Nexus and others)"),
+                    ("plain", "Plain registry"),
                     ("docker_hub", "Docker Hub"),
                     ("ghcr", "GitHub Packages (GHCR)"),
                     ("quay", "Quay"),
