@@ -31,6 +31,20 @@ def fake() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
+def one() -> Iterator[FakeRegistry]:
+    """A registry whose blobs belong to repositories: what is copied from."""
+    with fake_registry(is_strict=True) as server:
+        yield server
+
+
+@pytest.fixture
+def other() -> Iterator[FakeRegistry]:
+    """Another such registry: what is copied to."""
+    with fake_registry(is_strict=True) as server:
+        yield server
+
+
+@pytest.fixture
 def connect(pauses: Pauses) -> Iterator[Callable[..., RegistryClient]]:
     """Makes clients of `host`, which are closed after the test."""
     made: list[RegistryClient] = []

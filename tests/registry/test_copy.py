@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +11,7 @@ from registry.client import RegistryError
 from registry.core.copy_plan import EMPTY
 from registry.core.manifest import OCI_INDEX, Manifest
 from registry.core.referrers import referrers_tag
-from tests.fake_registry import FakeRegistry, fake_registry
+from tests.fake_registry import FakeRegistry
 from tests.images import Image, as_manifest, descriptor, make_attestation, make_image, sha256
 from tests.registry.copying import (
     FROM,
@@ -28,18 +27,6 @@ from tests.registry.copying import (
 )
 
 IMAGE = make_image("hello")
-
-
-@pytest.fixture
-def one() -> Iterator[FakeRegistry]:
-    with fake_registry(is_strict=True) as server:
-        yield server
-
-
-@pytest.fixture
-def other() -> Iterator[FakeRegistry]:
-    with fake_registry(is_strict=True) as server:
-        yield server
 
 
 def test_within_a_registry_blobs_are_mounted_and_nothing_is_sent(one: FakeRegistry, connect: Connect) -> None:

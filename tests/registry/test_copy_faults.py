@@ -5,32 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from registry.client import Place, RegistryError, RegistryErrorKind, copy_image
 from registry.core.copy_plan import DEEPEST, MOST_MANIFESTS
 from registry.core.manifest import OCI_INDEX
-from tests.fake_registry import FakeRegistry, fake_registry
+from tests.fake_registry import FakeRegistry
 from tests.images import as_manifest, descriptor, layer, make_image, sha256
 from tests.registry.copying import FROM, TO, Connect, copied, has, put, put_index, put_manifest
 
 IMAGE = make_image("hello")
 LAYER = sha256(layer("app", b"hello"))
 STEPS = ("manifest get", "blob get", "blob head", "upload start", "upload send", "manifest put")
-
-
-@pytest.fixture
-def one() -> Iterator[FakeRegistry]:
-    with fake_registry(is_strict=True) as server:
-        yield server
-
-
-@pytest.fixture
-def other() -> Iterator[FakeRegistry]:
-    with fake_registry(is_strict=True) as server:
-        yield server
 
 
 def refused(connect: Connect, one: FakeRegistry, other: FakeRegistry, digest: str) -> RegistryError:
