@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +138,27 @@ def test_the_engine_is_told_of_it_in_its_settings(tmp_path: Path, monkeypatch) -
     monkeypatch.setattr("imageyard.supervisor.engine.is_root", lambda: True)
     engine.start()
     assert json.loads(engine.config.read_text())["registry-mirrors"] == ["http://127.0.0.1:5001"]
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="an engine of its own is started by root alone")
+def test_a_real_engine_takes_images_of_docker_hub_from_the_cache(upstream: Registry, tmp_path: Path) -> None:
+    """Nothing here reaches Docker Hub: what `docker.io/library/debian:12` gives is the image that the cache has."""
+    cache = HubCache(tmp_path / "home", f"127.0.0.1:{free_port()}", f"http://{upstream.host}")
+    run_dir = Path(tempfile.mkdtemp(prefix="iy-hub-", dir="/tmp"))
+    engine = DockerEngine(tmp_path / "engine", run_dir, mirrors=(f"http://{cache.host}",))
+    with running(cache):
+        try:
+            engine.start()
+            engine.wait_ready(timeout_s=100)
+            (tmp_path / "tree").mkdir()
+            (tmp_path / "tree/Dockerfile").write_text("FROM debian:12\nCOPY Dockerfile /made-by\n")
+            environ = {**os.environ, "DOCKER_HOST": engine.host, "DOCKER_CONFIG": str(tmp_path)}
+            argv = ["docker", "buildx", "build", "--progress=plain", "--output=type=cacheonly", str(tmp_path / "tree")]
+            built = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=100, check=False)
+        finally:
+            engine.stop()
+            shutil.rmtree(run_dir, ignore_errors=True)
+    assert built.returncode == 0, built.stderr
+    assert IMAGE.manifest.digest in built.stderr
