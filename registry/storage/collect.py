@@ -19,7 +19,7 @@ gets "unknown", and uploads anew. So the second look is final, however late it c
 3. What is in the trash is deleted, and counted as the disk counts it.
 
 Killed anywhere: the trash tells the next run what was taken, and that run begins with a second look.
-`docs/clean-up.md` tells it at more length, with the places in Distribution's code.
+`docs/garbage-collection.md` tells it at more length, with the places in Distribution's code.
 """
 
 from __future__ import annotations

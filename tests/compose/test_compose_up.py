@@ -43,7 +43,7 @@ def test_a_push_becomes_an_image_in_the_published_registry(stack: Stack, yard: Y
 def test_every_part_answers(yard: Yard):
     ready = httpx.get(f"{yard.url}/readyz", timeout=30)
     assert ready.status_code == 200, ready.text
-    assert set(ready.json()["parts"]) == {"database", "redis", "registry", "worker", "builder"}
+    assert set(ready.json()["parts"]) == {"database", "redis", "registry", "worker", "builder", "disk"}
 
 
 def test_pages_come_with_their_styles(yard: Yard):

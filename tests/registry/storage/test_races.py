@@ -1,6 +1,6 @@
 """Each gap between two steps of the registry, with the collector exactly in it: a second look heals, or a push fails.
 
-The steps are those of Distribution's code (docs/clean-up.md names the places): check, write, link, tag.
+The steps are those of Distribution's code (docs/garbage-collection.md names the places): check, write, link, tag.
 """
 
 from __future__ import annotations
