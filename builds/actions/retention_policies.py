@@ -21,7 +21,7 @@ from builds.core.schedule import next_run, zone_problem
 from lib.clock import database_now
 from lib.refusal import Refused
 from registry.core.retention import Policy
-from registry.core.retention_rules import MOST_DAYS, RuleProblem, describe_rule, read_rules
+from registry.core.retention_rules import MOST_DAYS, RetentionRule, RuleProblem, describe_rule, read_rules
 from registry.models import Repository, RetentionPolicy
 from registry.models.retention import IN_USE_DAYS, RUN_BY_ITSELF
 
@@ -33,8 +33,14 @@ class PolicyRefused(Refused):
     """The policy was not saved; `problems` say what has to be mended, each by the position of its rule."""
 
     def __init__(self, problems: Sequence[RuleProblem]) -> None:
-        super().__init__(" ".join(dict.fromkeys(problem.sentence for problem in problems)))
+        super().__init__(" ".join(dict.fromkeys(_located(problem) for problem in problems)))
         self.problems = tuple(problems)
+
+
+def _located(problem: RuleProblem) -> str:
+    """The sentence with its rule, where it is about one."""
+    is_of_rule = problem.field in RetentionRule.__dataclass_fields__
+    return f"Rule {problem.position + 1}: {problem.sentence}" if is_of_rule else problem.sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

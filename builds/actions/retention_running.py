@@ -100,13 +100,13 @@ def _line(run: RetentionRun, decision: Decision) -> TagDeletion:
 
 
 def look_again(run: RetentionRun, decisions: Sequence[Decision]) -> None:
-    """A run that goes on leaves alone what is to stay by now."""
+    """A run that goes on leaves alone what is to stay by now; a deletion that was begun looks for itself."""
     staying = {decision.tag.name: decision.because for decision in decisions if not decision.goes}
-    for deletion in waiting(run):
+    for deletion in waiting(run).filter(state=TagDeletion.State.ASKED):
         if deletion.tag in staying:
             sentence = f"{quoted(deletion.tag)} was left alone: {staying[deletion.tag]}."
             ended = {"state": TagDeletion.State.LEFT, "sentence": sentence, "ended_at": timezone.now()}
-            TagDeletion.objects.filter(pk=deletion.pk, state__in=OPEN).update(**ended, lease_until=None)
+            TagDeletion.objects.filter(pk=deletion.pk, state=TagDeletion.State.ASKED).update(**ended)
 
 
 def waiting(run: RetentionRun) -> QuerySet[TagDeletion]:

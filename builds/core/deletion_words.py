@@ -25,7 +25,12 @@ def fixed_words(tag: str, pattern: str) -> str:
 def unsupported_words(tag: str, host: str) -> str:
     """The registry has no way to delete one tag; nothing was changed."""
     where = _ELSEWHERE.get(host, "Delete it there, or switch deletion on in the registry.")
-    return f"{quoted(tag)} is still there: {host} lets nobody delete a tag through the registry's API. {where}"
+    return f"{quoted(tag)} is still there: {no_way_words(host)} {where}"
+
+
+def no_way_words(host: str) -> str:
+    """The registry's API has no such call."""
+    return f"{host} lets nobody delete a tag through the registry's API."
 
 
 def moved_words(tag: str, now: str) -> str:

@@ -22,6 +22,7 @@ from builds.actions.retention_running import (
 )
 from builds.actions.retention_runs import State, ring
 from builds.actions.tag_deleting import lease_deletion
+from builds.core.deletion_words import no_way_words
 from builds.pipeline.probe import one_at_a_time
 from builds.pipeline.tag_deletions import TURN_S, Clients, Ended, carry_out, clients
 from lib.clock import database_now
@@ -58,6 +59,10 @@ def _choose(run: RetentionRun) -> bool:
     policy = obeyed(run)
     if policy is None:
         fail_run(run, _CHANGED)
+        return False
+    registry = run.repository.registry
+    if not run.is_dry and registry.facts.deletes == "own API":
+        fail_run(run, no_way_words(registry.host))
         return False
     decisions = choose(tag_facts(run.repository), read_policy(policy), database_now())
     if run.state == State.CHOOSING:

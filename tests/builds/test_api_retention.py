@@ -96,7 +96,7 @@ def test_a_namespace_has_a_default(admin, reader, repository):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"rules": [{"which": "build"}]}, "Say what the rule keeps"),
+        ({"rules": [{"last": 1}, {"which": "build"}]}, "Rule 2: Say what the rule keeps"),
         ({"rules": [{"last": 0}]}, "Write a whole number from 1 to 10,000."),
         ({"rules": [{"which": "pattern", "pattern": "/(/", "last": 1}]}, "does not compile"),
         ({"zone": "Nowhere"}, "`Nowhere` is no time zone"),

@@ -335,6 +335,14 @@ def test_a_registry_that_stays_away_ends_the_run(repository, five, pusher, monke
     assert run.sentence == "example.com said no. 0 of 6 tags went. 3 could not be deleted."
 
 
+def test_a_registry_that_has_no_way_to_delete_tags_is_named_at_once(repository, five, pusher):
+    save(repository, LAST_TWO)
+    Registry.objects.filter(pk=repository.registry_id).update(host="docker.io", kind="docker_hub")
+    run = after(asked(repository))
+    assert (run.state, states(run)) == ("failed", {})
+    assert run.sentence == "docker.io lets nobody delete a tag through the registry's API."
+
+
 def test_one_tag_that_cannot_be_deleted_keeps_no_other(repository, five, pusher, monkeypatch):
     take = tag_deletions.take_tag_away
 
