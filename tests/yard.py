@@ -390,7 +390,7 @@ def running_yard(home: Path, *, redis_url: str, registry: str, docker_host: str,
             raise
 
 
-def _wait_ready(yard: Yard, timeout_s: float = 120) -> None:
+def _wait_ready(yard: Yard, timeout_s: float = 300) -> None:
     give_up = time.monotonic() + timeout_s
     last = ""
     while time.monotonic() < give_up:
