@@ -13,6 +13,7 @@ from django.conf import settings
 from registry.actions.collections import end_run, fail_run, hand_back, hold_run, take_run
 from registry.actions.keeping import wish_of
 from registry.actions.own import own_repositories
+from registry.actions.storage import measure_soon
 from registry.client import RegistryError
 from registry.core.patience import Patience
 from registry.errands.memory import must_forget
@@ -62,6 +63,8 @@ def collect_due(worker: str, is_over: Callable[[], bool]) -> bool:
         fail_run(run, fault)
     else:
         end_run(run, report)
+        if not run.is_dry:
+            measure_soon()
     return True
 
 

@@ -49,7 +49,7 @@ class Survey:
 def survey(storage: Storage, keeper: Keeper, terms: Terms, tell: Callable[[str, Report], None]) -> Survey:
     """Look at everything and change nothing. Raises StorageProblem where something cannot be read.
 
-    Memory is bounded by the number of blobs (about 200 bytes each), not by images or tags; see docs/garbage-collection.md.
+    Memory is bounded by the number of blobs (about 200 bytes each), not by images or tags.
     """
     found = Survey()
     if not has_images(storage):
