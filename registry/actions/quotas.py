@@ -87,7 +87,7 @@ def full_paths(paths: Collection[str]) -> set[str]:
 
 
 def note_refused_push(user: User, path: str) -> None:
-    """Write down that somebody's push was refused: the docker client only shows "denied", pages and audit say why."""
+    """Write down that somebody's push was refused: the docker client shows no reason, pages and audit do."""
     now = timezone.now()
     space, _, name = path.partition("/")
     rows = _full_quotas().filter(Q(namespace__name=space) | Q(repository__namespace__name=space, repository__name=name))
