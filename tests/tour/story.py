@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.base import Bench, say
@@ -119,7 +120,21 @@ def _around(story: Story, forge: Forge) -> None:
     yard.client.post(trigger["url"], json={"ref": "main"})
     yard.client.post(trigger["url"], json={"ref": "docs/typo"})
     yard.send("POST", "/repositories", {"namespace": "acme", "name": "new-idea"})
+    _robots(yard)
     _connection(yard, api, forge)
+
+
+def _robots(yard: Yard) -> None:
+    at = "/namespaces/acme/robots"
+    for robot in (
+        {"name": "deploy", "role": "write", "note": "the pipeline of the shop"},
+        {"name": "scanner", "note": "looks for known holes every night"},
+    ):
+        yard.send("POST", at, robot, status=201)
+    ends = (datetime.now(UTC) + timedelta(days=3, hours=1)).isoformat()
+    spring = {"name": "spring", "scope": "push", "expires_at": ends}
+    for token in (spring, {"name": "autumn", "scope": "push", "repositories": ["acme/site"]}):
+        yard.send("POST", f"{at}/deploy/tokens", token, status=201)
 
 
 def _connection(yard: Yard, linked: Linked, forge: Forge) -> None:
