@@ -37,7 +37,7 @@ def test_the_page_of_a_tag_leads_to_the_question_and_that_names_what_goes(admin,
     text = words(admin.get(f"{PAGE}?tag=latest"))
     assert "Delete the tag latest" in text
     assert "points to build #2" in text
-    assert "which 1 other tag keeps" in text
+    assert "1 other tag keeps the image" in text
     assert not TagDeletion.objects.exists()
 
 
