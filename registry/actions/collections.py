@@ -206,5 +206,6 @@ def _rest(report: Report) -> str:
     if report.put_back:
         told += f" {plural(report.put_back, 'thing')} that turned out to be needed came back."
     if report.doubtful_count:
-        told += f" {plural(report.doubtful_count, 'repository', 'repositories')} could not be judged; see below."
+        some = plural(report.doubtful_count, "repository", "repositories")
+        told += f" {some} could not be judged, and nothing of what is there went."
     return told
