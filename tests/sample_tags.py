@@ -45,12 +45,13 @@ def add_tags(repository: Repository) -> None:
 
 
 def _add_clean_up(repository: Repository, build: Build) -> None:
-    """A policy that nobody has confirmed, and the report of a look by it: its run is #1 of all."""
+    """A policy that nobody has confirmed, and the report of a look by it: its run is #9001."""
     rules = [{"which": "build", "last": 1}, {"which": "pattern", "pattern": "/^1\\./", "always": True}]
     changed = {"changed_by": "wendy", "seen_revision": 0, "next_run_at": timezone.now() + timedelta(hours=9)}
     policy = RetentionPolicy.objects.create(repository=repository, rules=rules, untagged_days=14, **changed)
     run = RetentionRun.objects.create(
-        pk=1, repository=repository, policy=policy, revision=1, is_dry=True, by="wendy", state=RetentionRun.State.DONE,
+        pk=9_001, repository=repository, policy=policy, revision=1,
+        is_dry=True, by="wendy", state=RetentionRun.State.DONE,
         sentence="1 of 7 tags would go; 6 stay.", total=7, going=1, freed_bytes=12_000_000, ended_at=timezone.now(),
         reasons=[[True, "not the last of `build-<n>`", 1], [False, "no rule speaks of it", 6]],
     )  # fmt: skip

@@ -78,7 +78,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "settings-tests": (f"{HELLO}/settings/tests",),
     "settings-fixed-tags": (f"{HELLO}/settings/fixed-tags",),
     "settings-retention": (f"{HELLO}/settings/retention", f"{SITE}/settings/retention"),
-    "retention-run": (f"{SITE}/settings/retention/runs/1",),
+    "retention-run": (f"{SITE}/settings/retention/runs/9001",),
     "namespace-retention": ("/n/acme/retention", "/n/empty/retention"),
     "tags-delete": (f"{SITE}/delete-tags?tag=1.9&tag=latest", f"{SITE}/delete-tags?tag=no-such-tag"),
     "settings-registries": (f"{HELLO}/settings/registries",),
