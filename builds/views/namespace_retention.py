@@ -29,7 +29,7 @@ from lib.refusal import Refused
 from registry.core.retention_rules import describe_rule
 from registry.models import Repository, RetentionPolicy
 
-LOOKED_AT = 10
+LOOKED_AT = 2
 """Repositories whose tags are decided for the page: those with the most."""
 MOST_TAGS = 20_000
 
