@@ -127,12 +127,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{R}/settings/registries", destinations.page, name="settings-registries"),
     path(f"{R}/settings/registries/main", destinations.set_main, name="settings-registry-main"),
     path(f"{R}/settings/registries/add", destinations.add, name="settings-registry-add"),
-    path(
-        f"{R}/settings/registries/<int:destination_id>/switch", destinations.switch, name="settings-registry-switch"
-    ),
-    path(
-        f"{R}/settings/registries/<int:destination_id>/remove", destinations.remove, name="settings-registry-remove"
-    ),
+    path(f"{R}/settings/registries/<int:destination_id>/switch", destinations.switch, name="settings-registry-switch"),
+    path(f"{R}/settings/registries/<int:destination_id>/remove", destinations.remove, name="settings-registry-remove"),
     path(f"{B}/destinations", destinations.of_build, name="build-destinations"),
     path(f"{B}/destinations/<int:push_id>", destinations.push_again, name="build-push-again"),
     path(f"{R}/settings/variables", variables.variables, name="settings-variables"),
