@@ -14,6 +14,7 @@ from builds.models import (
     Build,
     CatchUp,
     CatchUpLook,
+    DestinationPush,
     LogArchive,
     LogFrame,
     Pause,
@@ -27,7 +28,7 @@ from builds.models import (
     Worker,
 )
 from lib.admin import ReadOnlyAdmin
-from registry.models import Tag, TagMove
+from registry.models import Destination, PullCredential, Tag, TagMove
 from tests.builds.debugging import make_image, make_session
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
 from webhooks.actions.triggers import create_trigger
@@ -78,6 +79,9 @@ def everything(admin_client):
     Notification.objects.create(subscription=subscription, build=build, event="failed", body="{}")
     make_session(make_image(build), make_user())
     make_member(repository.namespace, "rita", 10)
+    PullCredential.objects.create(host="registry.example.com", username="reader", password="not-a-secret")
+    to = Destination.objects.create(repository=repository, registry=repository.registry, remote_path="acme/copy")
+    DestinationPush.objects.create(build=build, destination=to, host="registry.example.com", path="acme/copy")
     return admin_client
 
 
