@@ -40,6 +40,7 @@ def test_what_would_go_follows_what_is_typed_and_is_saved_as_seen(look):
     look.fill("#rule-0-days", "9")
     look.wait_for_selector("#retention-preview .retention-sum")
     look.click("label[for=show-stays]")
+    look.wait_for_selector("#retention-preview .retention-list li >> nth=5")
     look.fill("#preview-find", "by-hand")
     look.wait_for_selector("#retention-preview .retention-list li >> nth=0")
     look.wait_for_function("document.querySelectorAll('#retention-preview .retention-list li').length === 1")
