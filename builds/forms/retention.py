@@ -92,6 +92,15 @@ class PolicyForm:
     def with_row(self) -> PolicyForm:
         return self if self.is_full else replace(self, rows=(*self.rows, RuleRow()))
 
+    def after(self, do: str) -> PolicyForm:
+        """The form behind a press of `add` or `remove-<position>`; anything else leaves it as it is."""
+        if do == "add":
+            return self.with_row()
+        position = do.removeprefix("remove-")
+        if position == do or not position.isdigit():
+            return self
+        return self.without(int(position[:4])).judged()
+
     def without(self, position: int) -> PolicyForm:
         return replace(self, rows=tuple(row for index, row in enumerate(self.rows) if index != position))
 

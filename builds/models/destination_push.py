@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils import timezone
 
 from builds.models.build import Build
+from lib.errand import Errand
 from registry.models import Destination
 
 
-class DestinationPush(models.Model):
+class DestinationPush(Errand):
     """A copy of a build's image to one destination. Asked for with the build's success; a worker carries it out."""
 
     class State(models.TextChoices):
@@ -32,11 +32,6 @@ class DestinationPush(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.ASKED)
     sentence = models.TextField(blank=True, help_text="What it waits for, what was done, or why it failed.")
     by = models.CharField(max_length=150, blank=True, help_text="Who asked for it again; empty: the build.")
-    turns = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it.")
-    asked_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["pk"]

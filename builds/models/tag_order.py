@@ -6,12 +6,12 @@ A worker puts it, since registries are slow.
 from __future__ import annotations
 
 from django.db import models
-from django.utils import timezone
 
+from lib.errand import Errand
 from registry.models import Repository, TagMove
 
 
-class TagOrder(models.Model):
+class TagOrder(Errand):
     """One tag to be put on one image; one at a time for each tag. What came of it is a `TagMove`."""
 
     class State(models.TextChoices):
@@ -38,11 +38,6 @@ class TagOrder(models.Model):
     by = models.CharField(max_length=150)
     state = models.CharField(max_length=8, choices=State.choices, default=State.ASKED)
     sentence = models.TextField(blank=True, help_text="What it waits for, what was done, or why it failed.")
-    turns = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it.")
-    asked_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]

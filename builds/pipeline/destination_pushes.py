@@ -22,7 +22,7 @@ from builds.pipeline.holding import held
 from builds.pipeline.probe import one_at_a_time
 from lib.queue import enqueue
 from registry.actions.accounts_there import note_use
-from registry.actions.destinations import destination_turn
+from registry.actions.locks import destination_turn
 from registry.client import Place, RegistryError, RegistryErrorKind, copy_image, put_tags
 from registry.models import Destination, Tag
 from registry.opening import open_client
@@ -79,9 +79,9 @@ def _copy_and_put(push: DestinationPush, destination: Destination, stop: StopFla
             push.digest,
             check=stop.check,
         )
-        with destination_turn(destination.pk, wait=wait) as renew:
+        with destination_turn(destination.pk, wait=wait) as turn:
             moving, left = _judge(push)
-            if not (hold_push(push) and renew()):
+            if not (hold_push(push) and turn.renew()):
                 raise Stopped("lost")
             outcome = put_tags(there, destination.remote_path, copied.manifest, moving, {})
             if isinstance(outcome.error, RegistryError):

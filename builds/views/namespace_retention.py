@@ -51,13 +51,9 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
     policy = RetentionPolicy.objects.filter(namespace=space).first()
     if request.method != "POST":
         return _page(request, space, policy, form_of(policy, SUGGESTED).judged())
-    form = read_form(request.POST).judged()
     do = request.POST.get("do", "")
-    if do == "add":
-        form = form.with_row()
-    elif do.startswith("remove-") and do.removeprefix("remove-").isdigit():
-        form = form.without(int(do.removeprefix("remove-")[:4])).judged()
-    elif do == "save" and form.is_good:
+    form = read_form(request.POST).judged().after(do)
+    if do == "save" and form.is_good:
         draft = form.draft()
         seen = request.POST.get("previewed") == fingerprint(draft)
         save_policy(person(request), space, draft, has_seen=seen)

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_POST
 from builds.actions import pauses, workers
 from builds.models import Pause, Worker
 from builds.views.lookup import person
-from lib.refusal import Refused
+from builds.views.told import do_and_tell
 
 
 @login_required
@@ -74,12 +73,4 @@ def forget(request: HttpRequest, worker_id: int) -> HttpResponse:
 
 
 def _do(request: HttpRequest, act: Callable[[], Any], told: str) -> HttpResponse:
-    try:
-        act()
-    except Refused as refused:
-        if refused.code == "forbidden":
-            raise PermissionDenied(refused.sentence) from refused
-        messages.error(request, refused.sentence)
-    else:
-        messages.success(request, told)
-    return redirect("queue")
+    return do_and_tell(request, act, told, then="queue")

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -20,8 +19,8 @@ from builds.forms.storage import CachePolicyForm
 from builds.models import CachePrune, Worker
 from builds.views.lookup import person
 from builds.views.storage import caches, must_be_superuser
+from builds.views.told import do_and_tell
 from lib.humanize import format_size
-from lib.refusal import Refused
 
 RUNS = 20
 _TONES = ("a", "b", "c", "d", "e", "f")
@@ -150,12 +149,4 @@ def parts(sizes: dict[str, int]) -> list[Part]:
 
 
 def _do(request: HttpRequest, act: Callable[[], Any], told: str) -> HttpResponse:
-    try:
-        act()
-    except Refused as refused:
-        if refused.code == "forbidden":
-            raise PermissionDenied(refused.sentence) from refused
-        messages.error(request, refused.sentence)
-    else:
-        messages.success(request, told)
-    return redirect("storage-caches")
+    return do_and_tell(request, act, told, then="storage-caches")

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from time import monotonic, sleep
-
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from accounts import audit
 from accounts.models import User
-from lib.clock import database_now
-from lib.crypto import new_secret
 from lib.refusal import Refused
 from registry.core.kinds import Kind, path_problem
 from registry.models import Destination, Registry, Repository
 
 MOST = 10
 """Further registries of one repository."""
-TURN_FOR = timedelta(seconds=120)
 _PARTS = 2
 
 
@@ -116,27 +108,3 @@ def _check_free(repository: Repository, registry: Registry, path: str, *, but: i
         other = row.repository if row else None
     if other is not None:
         raise Refused(f"{registry.host}/{path} is where the images of another repository go.", code="conflict")
-
-
-@contextmanager
-def destination_turn(
-    destination_id: int, *, wait_s: float = 10.0, wait: Callable[[float], None] = sleep
-) -> Iterator[Callable[[], bool]]:
-    """Hold the turn to move tags at one destination, across all workers; gives what renews it.
-
-    Taken by conditional update; a holder that died lets go after two minutes. Raises TimeoutError after `wait_s`.
-    """
-    key, give_up = new_secret(16), monotonic() + wait_s
-    rows = Destination.objects.filter(pk=destination_id)
-    while True:
-        now = database_now()
-        free = rows.filter(Q(turn="") | Q(turn_until__lt=now))
-        if free.update(turn=key, turn_until=now + TURN_FOR):
-            break
-        if monotonic() > give_up:
-            raise TimeoutError("another copy to this destination does not end")
-        wait(0.2)
-    try:
-        yield lambda: bool(rows.filter(turn=key).update(turn_until=database_now() + TURN_FOR))
-    finally:
-        rows.filter(turn=key).update(turn="", turn_until=None)

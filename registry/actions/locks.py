@@ -1,59 +1,31 @@
-"""The lock under which the tags of a repository move."""
+"""The locks under which tags move, across all workers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from time import monotonic, sleep
+from time import sleep
 
-from django.db.models import Q
-
-from lib.clock import database_now
-from lib.crypto import new_secret
-from registry.models import Repository
+from lib.rowlock import RowLock, row_lock
+from registry.models import Destination, Repository
 
 LOCK_FOR = timedelta(seconds=90)
+TURN_FOR = timedelta(seconds=120)
+PublishLock = RowLock
 
 
-@dataclass(frozen=True, slots=True)
-class PublishLock:
-    """The right to move tags of one repository, as long as `renew` says so."""
-
-    repository_id: int
-    key: str
-
-    def renew(self) -> bool:
-        """Hold it for 90 s from now; False where it ran out and somebody else took it.
-
-        Within a transaction nobody else can take it before that ends.
-        """
-        rows = Repository.objects.filter(pk=self.repository_id, publish_lock=self.key)
-        return bool(rows.update(publish_lock_until=database_now() + LOCK_FOR))
-
-
-@contextmanager
 def publish_lock(
     repository_id: int, *, wait_s: float = 60.0, wait: Callable[[float], None] = sleep
-) -> Iterator[PublishLock]:
-    """Hold the right to move tags of one repository, across all workers.
+) -> AbstractContextManager[PublishLock]:
+    """Hold the right to move tags of one repository for 90 s, or longer by `renew`. Raises as `row_lock` does."""
+    row = Repository.objects.filter(pk=repository_id)
+    return row_lock(row, "publish_lock", hold_for=LOCK_FOR, wait_s=wait_s, wait=wait)
 
-    Taken by conditional update; a holder that died lets go after 90 s. `wait` sleeps between looks and may raise to
-    stop them. Raises TimeoutError after `wait_s`.
-    """
-    key = new_secret(16)
-    give_up = monotonic() + wait_s
-    rows = Repository.objects.filter(pk=repository_id)
-    while True:
-        now = database_now()
-        free = rows.filter(Q(publish_lock="") | Q(publish_lock_until__lt=now))
-        if free.update(publish_lock=key, publish_lock_until=now + LOCK_FOR):
-            break
-        if monotonic() > give_up:
-            raise TimeoutError("another publication to this repository does not end")
-        wait(0.1)
-    try:
-        yield PublishLock(repository_id, key)
-    finally:
-        rows.filter(publish_lock=key).update(publish_lock="", publish_lock_until=None)
+
+def destination_turn(
+    destination_id: int, *, wait_s: float = 10.0, wait: Callable[[float], None] = sleep
+) -> AbstractContextManager[RowLock]:
+    """Hold the turn to move tags at one destination for two minutes, or longer by `renew`."""
+    row = Destination.objects.filter(pk=destination_id)
+    return row_lock(row, "turn", hold_for=TURN_FOR, wait_s=wait_s, wait=wait, look_s=0.2)

@@ -187,7 +187,7 @@ def describe_rule(rule: RetentionRule) -> str:
     """The rule as a sentence: "Of `build-<n>` the last 10 of each branch stay, and those younger than 30 days."."""
     noun = rule.noun
     if rule.gone_days is not None:
-        whose = "Tags" if rule.which == "all" else f"Of {noun} tags" if rule.which == "other" else f"Of {noun} those"
+        whose = "Tags" if rule.which == "all" else f"Of {noun} those"
         days = plural(rule.gone_days, "day")
         return f"{whose} go {days} after their branch was deleted or their pull request was closed."
     if rule.always:

@@ -89,8 +89,8 @@ def _reach(client: RegistryClient, scheme: str) -> list[Line]:
     except RegistryError as error:
         return [failed_line("reach", error)]
     over = "over TLS" if scheme == "https" else "over plain HTTP"
-    answered = f"It answers {over} in {format_duration(ping.seconds)}."
-    return [Line("reach", ok=True, sentence=answered), clock_line(ping.skew_s)]
+    took = "at once" if ping.seconds < _AT_ONCE_S else f"in {format_duration(ping.seconds)}"
+    return [Line("reach", ok=True, sentence=f"It answers {over} {took}."), clock_line(ping.skew_s)]
 
 
 def _log_in(client: RegistryClient, username: str) -> Line:

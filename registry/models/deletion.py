@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
+from lib.errand import Errand
 from registry.models.repository import Repository
 from registry.models.retention import RetentionRun
 from registry.models.tag import DIGEST, TagMove
 
 
-class TagDeletion(models.Model):
+class TagDeletion(Errand):
     """One tag to be taken away, as long as it has `digest`; one at a time for each tag. A worker does it."""
 
     class State(models.TextChoices):
@@ -34,11 +34,6 @@ class TagDeletion(models.Model):
     mark = models.CharField(max_length=32, help_text="In the manifest that stands in for the tag's own, in the end.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.ASKED)
     sentence = models.TextField(blank=True, help_text="What it waits for, what was done, or why not.")
-    turns = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it.")
-    asked_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]

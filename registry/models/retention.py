@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Namespace
+from lib.errand import Errand
 from registry.models.repository import Repository
 
 RUN_BY_ITSELF = time(3, 0)
@@ -64,7 +65,7 @@ class RetentionPolicy(models.Model):
         return f"clean-up of {self.repository or self.namespace}"
 
 
-class RetentionRun(models.Model):
+class RetentionRun(Errand):
     """One look at the tags of a repository by a policy, and what was done. One at a time for each repository."""
 
     class State(models.TextChoices):
@@ -85,11 +86,6 @@ class RetentionRun(models.Model):
     going = models.PositiveIntegerField(default=0, help_text="Tags that the policy chose; each is a TagDeletion.")
     reasons = models.JSONField(default=list, help_text="[[goes, why, how many tags], …]")
     freed_bytes = models.BigIntegerField(null=True, blank=True, help_text="An estimate, before anything is collected.")
-    turns = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it.")
-    asked_at = models.DateTimeField(default=timezone.now)
-    not_before = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-pk"]

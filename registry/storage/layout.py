@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ Key = bytes
 _ALGORITHMS = {32: "sha256", 48: "sha384", 64: "sha512"}
 _HEX = {algorithm: re.compile(rf"[0-9a-f]{{{length * 2}}}\Z") for length, algorithm in _ALGORITHMS.items()}
 _LINK_BYTES = 256
+_TRIES = 5
+_PAUSE_S = 0.02
 
 
 class StorageProblem(Exception):  # noqa: N818 — it is what is wrong with a folder, and a sentence
@@ -171,6 +174,16 @@ def read_link(path: str) -> Key | None:
     if key is None:
         raise Doubt(f"{path} holds no digest")
     return key
+
+
+def read_settled(path: str) -> Key | None:
+    """The digest in a link that may be being written: 2.8 empties the file first, for the time of one write."""
+    for _ in range(_TRIES):
+        try:
+            return read_link(path)
+        except Doubt:
+            time.sleep(_PAUSE_S)
+    return read_link(path)
 
 
 def read_bounded(path: str, most: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -17,14 +16,12 @@ from registry.storage.layout import (
     digests_in,
     folders,
     key_in,
-    read_link,
+    read_settled,
     written_at,
 )
 from registry.storage.manifests import Manifests, Names
 
 _DEEPEST = 128
-_TRIES = 5
-_PAUSE_S = 0.02
 _CANONICAL = 32
 
 
@@ -101,19 +98,9 @@ def look_at(storage: Storage, name: str, manifests: Manifests) -> Look:
 
 def _read_tags(look: Look, path: str) -> None:
     for tag, folder in folders(f"{path}/_manifests/tags"):
-        key = _settled(f"{folder}/current/link")
+        key = read_settled(f"{folder}/current/link")
         if key is not None:
             look.tags[tag] = key
-
-
-def _settled(path: str) -> Key | None:
-    """The digest in a link that may be being written: 2.8 empties the file first, for the time of one write."""
-    for _ in range(_TRIES):
-        try:
-            return read_link(path)
-        except Doubt:
-            time.sleep(_PAUSE_S)
-    return read_link(path)
 
 
 def _read_revisions(look: Look, path: str) -> None:
@@ -130,7 +117,7 @@ def _read_layers(look: Look, path: str) -> None:
             continue
         look.layers[key] = at
         if len(key) != _CANONICAL:  # a blob that was uploaded by another digest than the one it is stored under
-            target = _settled(f"{folder}/link")
+            target = read_settled(f"{folder}/link")
             if target is not None:
                 look.targets[key] = target
 

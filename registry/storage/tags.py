@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from registry.core.paging import is_tag
-from registry.storage.layout import Doubt, Key, Storage, folders, read_link, text_of
+from registry.storage.layout import Doubt, Storage, folders, read_settled, text_of
 from registry.storage.look import repositories_in
-
-_TRIES = 3
-_PAUSE_S = 0.02
 
 
 @dataclass(slots=True)
@@ -32,23 +28,13 @@ def read_tags(storage: Storage, path: str) -> TagLinks:
         if not is_tag(tag):
             continue
         try:
-            key = _settled(f"{folder}/current/link")
+            key = read_settled(f"{folder}/current/link")
         except Doubt:
             found.doubtful.add(tag)
             continue
         if key is not None:
             found.digests[tag] = text_of(key)
     return found
-
-
-def _settled(path: str) -> Key | None:
-    """The digest in a link that may be being written: 2.8 empties the file first, for the time of one write."""
-    for _ in range(_TRIES):
-        try:
-            return read_link(path)
-        except Doubt:
-            time.sleep(_PAUSE_S)
-    return read_link(path)
 
 
 def repositories_with_tags(storage: Storage) -> Iterator[str]:

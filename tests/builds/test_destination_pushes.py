@@ -15,7 +15,7 @@ from builds.pipeline import destination_pushes as pipeline
 from builds.pipeline.destination_pushes import push_to_destinations
 from lib.refusal import Refused
 from registry.actions import TagPut, record_tags
-from registry.actions.destinations import TURN_FOR, destination_turn
+from registry.actions.locks import TURN_FOR, destination_turn
 from registry.client import RegistryClient
 from registry.core.patience import Patience
 from registry.models import Destination, Registry, Tag
@@ -220,8 +220,8 @@ def test_who_lost_the_lease_writes_nothing(yard: Yard, monkeypatch) -> None:
 
 def test_two_copies_never_move_tags_there_at_once(yard: Yard) -> None:
     yard.succeed("one", "latest")
-    with destination_turn(yard.to.pk) as renew:
-        assert renew()
+    with destination_turn(yard.to.pk) as turn:
+        assert turn.renew()
         with pytest.raises(TimeoutError), destination_turn(yard.to.pk, wait_s=0, wait=lambda _: None):
             pass
     yard.to.refresh_from_db()
@@ -230,8 +230,8 @@ def test_two_copies_never_move_tags_there_at_once(yard: Yard) -> None:
 
 def test_a_turn_whose_holder_died_ends_by_itself(yard: Yard) -> None:
     Destination.objects.update(turn="dead", turn_until=timezone.now() - TURN_FOR)
-    with destination_turn(yard.to.pk, wait_s=0) as renew:
-        assert renew()
+    with destination_turn(yard.to.pk, wait_s=0) as turn:
+        assert turn.renew()
 
 
 def test_what_is_switched_off_gets_nothing(yard: Yard) -> None:
