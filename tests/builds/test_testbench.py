@@ -29,7 +29,7 @@ def docker(docker_host: str) -> Iterator[Docker]:
 
 def job_of(build: Any, tmp_path: Any) -> Any:
     """As much of a run as is looked at before anything starts."""
-    return SimpleNamespace(build=build, stop=StopFlag(), work_dir=tmp_path, run=None)
+    return SimpleNamespace(timeout_s=60, build=build, stop=StopFlag(), work_dir=tmp_path, run=None)
 
 
 @pytest.mark.django_db
