@@ -22,6 +22,7 @@ from registry.opening import open_as, open_client
 
 log = structlog.get_logger(__name__)
 PATIENCE = Patience(attempts=2, total_s=15.0)
+_AT_ONCE_S = 0.05
 Tried = tuple[list[Line], Rate | None]
 
 
