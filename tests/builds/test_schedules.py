@@ -141,7 +141,7 @@ def test_it_does_not_keep_the_others_from_running_where_one_breaks(rule, monkeyp
 
 
 @time_machine.travel(DUE, tick=False)
-def test_it_reckons_the_next_run_when_a_rule_is_saved(db, rings):
+def test_it_reckons_the_next_run_when_a_rule_is_saved(own_clock, rings):
     (rule,) = save_rules(make_user(), make_source(), [draft(zone="Europe/Vienna")])
     assert next_at(rule) == DUE + timedelta(hours=23)
 
