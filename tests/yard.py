@@ -207,11 +207,17 @@ class Yard:
         return answer.json() if answer.content else None
 
     def link(
-        self, path: str, *, rules: list[dict[str, Any]] | None = None, git: GitRepository | None = None, **fields: Any
+        self,
+        path: str,
+        *,
+        rules: list[dict[str, Any]] | None = None,
+        git: GitRepository | None = None,
+        visibility: str = "private",
+        **fields: Any,
     ) -> Linked:
         """A repository with a source below the Git root and the rule `main` → `latest`; `fields` are the source's."""
         space, name = path.split("/")
-        self.send("POST", "/repositories", {"namespace": space, "name": name})
+        self.send("POST", "/repositories", {"namespace": space, "name": name, "visibility": visibility})
         git = git or GitRepository(self.git_root, f"{space}-{name}")
         fields = {"forge": "github", "clone_url": git.url, **fields}
         source = self.send("PUT", f"/repositories/{path}/source", fields)

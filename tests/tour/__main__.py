@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.base import Bench, bench, say
 from tests.forge_server import GitHubServer, serving
 from tests.github_api import EDITIONS
+from tests.odd_registry import locked_registry
 from tests.receiver import receiving
 from tests.tour.camera import PASSWORD, Camera, camera
+from tests.tour.registries import Elsewhere
 from tests.tour.stops import all_stops, told
 from tests.tour.story import begin_to_run, tell
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- the pages: written by `make tour` -->", "<!-- the end of the pages -->"
 MOST_BYTES = 6_000_000
+# Nobody waits for two hours until what was pushed may be collected.
+SOON = {"IMAGEYARD_COLLECT_WINDOW_S": "60", "IMAGEYARD_COLLECT_GRACE_S": "5"}
 
 
 def main() -> int:
     edition = next(edition for edition in reversed(EDITIONS) if edition.startswith("ghes"))
-    with serving(GitHubServer(edition, "/api/v3")) as forge, receiving() as receiver, bench() as here:
+    with (
+        serving(GitHubServer(edition, "/api/v3")) as forge,
+        receiving() as receiver,
+        TemporaryDirectory(prefix="iy-tour-") as folder,
+        locked_registry(Path(folder)) as elsewhere,
+        bench(**SOON) as here,
+    ):
         _set_password(here)
-        story = tell(here, forge, receiver.url)
+        story = tell(here, forge, receiver.url, Elsewhere(elsewhere))
         with camera(here.yard.url, DOCS / "tour") as pictures:
             begin_to_run(story)
             _take(pictures, story.places, running=True)

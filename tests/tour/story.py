@@ -10,14 +10,14 @@ from typing import Any
 
 from bench.base import Bench, say
 from tests.forge_server import TOKEN, Forge
-from tests.tour import project
+from tests.tour import project, registries
 from tests.yard import Linked, Yard, until
 
 RULES = [
     {"ref_type": "branch", "pattern": "main", "tags": ["latest", "{sha7}"]},
     {"ref_type": "tag", "pattern": r"/^v(\d+)\.(\d+)\.(\d+)$/", "tags": [r"{\1}.{\2}.{\3}", r"{\1}.{\2}"]},
 ]
-SITE, API, RUNTIME = "acme/site", "acme/api", "library/runtime"
+SITE, API, RUNTIME, BACKUP = "acme/site", "acme/api", "library/runtime", "tools/backup"
 
 
 @dataclass
@@ -38,26 +38,32 @@ class Story:
     delivery: str = ""
     image: str = ""
     layer: str = ""
+    cleaned: int = 0
+    """A run of the clean-up of `acme/api`."""
 
     @property
     def places(self) -> dict[str, str]:
         """For the addresses of the stops."""
-        names = ("before", "failed", "cached", "whole", "running", "review", "delivery", "image", "layer")
+        names = ("before", "failed", "cached", "whole", "running", "review", "delivery", "image", "layer", "cleaned")
         return {name: str(getattr(self, name)) for name in names} | {"after": str(self.before + 1)}
 
 
-def tell(here: Bench, forge: Forge, told_to: str) -> Story:
+def tell(here: Bench, forge: Forge, told_to: str, elsewhere: registries.Elsewhere) -> Story:
     """Everything but what runs while pictures are taken."""
     yard = here.yard
     site = yard.link(SITE, rules=RULES, forge="github")
     worker = yard.link("acme/worker")
+    registries.keep_accounts(here, elsewhere)
     story = Story(yard, here.base_image, site, worker)
-    _around(story, forge)
+    _around(story, forge, elsewhere)
+    registries.leave_rubbish(here, RUNTIME)
+    registries.untold(here, BACKUP, elsewhere)
     _push(site, "Say hello", project.first_files(story.base_image))
     _messages(site, told_to)
     _history(story)
     _proposal(story)
     _image(story)
+    _registries(here, story)
     return story
 
 
@@ -97,10 +103,11 @@ def _debug(story: Story) -> None:
     until(lambda: story.yard.get(path)["state"] == "ready", timeout_s=120, what="the debug image")
 
 
-def _around(story: Story, forge: Forge) -> None:
+def _around(story: Story, forge: Forge, elsewhere: registries.Elsewhere) -> None:
     """Other repositories: a base image and what stands on it, one that is built at night, one that is not linked."""
     yard, base = story.yard, story.base_image
-    runtime = yard.link(RUNTIME, rules=[{"ref_type": "branch", "pattern": "main", "tags": ["latest", "12"]}])
+    rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest", "12"]}]
+    runtime = yard.link(RUNTIME, rules=rules, visibility="public")
     lines = f"FROM {base}\nRUN echo runtime > /etc/runtime && head -c 9000000 /dev/urandom > /lib.bin\n"
     _push(runtime, "Begin", {"Dockerfile": lines})
     api = yard.link(API)
@@ -108,15 +115,18 @@ def _around(story: Story, forge: Forge) -> None:
     for number, message in enumerate(("Begin", "Answer in JSON", "Answer faster", "Name the currency")):
         _push(api, message, {"Dockerfile": stands_on, "app": f"{number}\n"})
     yard.send("PUT", f"/repositories/{API}/bases", {"rebuild": True})
-    backup = yard.link("tools/backup", rules=[
+    backup = yard.link(BACKUP, rules=[
         {"ref_type": "branch", "pattern": "main", "tags": ["latest"], "schedule": "30 2 * * *",
          "schedule_zone": "Europe/Vienna"},
     ])  # fmt: skip
+    yard.send("PUT", f"/repositories/{BACKUP}/registry", {"registry": elsewhere.host})
     for message in ("Begin", "Keep seven days"):
         _push(backup, message, {"Dockerfile": f"FROM {base}\nRUN echo '{message}' > /made && sleep 1\n"})
-    for message in ("Begin", "Read rows twice as fast"):
-        _push(story.worker, message, {"Dockerfile": f"FROM {base}\nRUN echo '{message}' > /made && sleep 2\n"})
-    trigger = yard.send("POST", "/repositories/tools/backup/triggers", {"name": "nightly import"}, status=201)
+    registries.copy_to(yard, story.worker.path, elsewhere)
+    for message in ("Begin", "Read rows", "Skip empty rows", "Name columns", "Read rows twice as fast"):
+        made = f"FROM {elsewhere.base_image}\nRUN echo '{message}' > /made && sleep 2\n"
+        _push(story.worker, message, {"Dockerfile": made})
+    trigger = yard.send("POST", f"/repositories/{BACKUP}/triggers", {"name": "nightly import"}, status=201)
     yard.client.post(trigger["url"], json={"ref": "main"})
     yard.client.post(trigger["url"], json={"ref": "docs/typo"})
     yard.send("POST", "/repositories", {"namespace": "acme", "name": "new-idea"})
@@ -196,6 +206,15 @@ def _image(story: Story) -> None:
     found = story.yard.sql("SELECT platforms FROM builds_buildrecord WHERE build_id = ?", build["id"])
     story.layer = max(json.loads(found[0][0])[0]["layers"], key=lambda row: row["size_bytes"])["digest"]
     story.delivery = story.yard.get(f"/repositories/{SITE}/deliveries")["items"][-1]["id"]
+
+
+def _registries(here: Bench, story: Story) -> None:
+    yard = here.yard
+    registries.by_hand(here, SITE)
+    registries.promote(yard, SITE, "acme/site-live", story.cached)
+    story.cleaned = registries.clean_up(yard, SITE, API)
+    yard.send("PUT", "/namespaces/acme/quota", {"limit_bytes": 300_000_000})
+    registries.look(yard)
 
 
 def begin_to_run(story: Story) -> None:
