@@ -15,7 +15,7 @@ from tests.browser.steady import steady
 from tests.tour.stops import Stop
 
 PASSWORD = "tour through the yard"
-QUALITY = 0.6
+QUALITY = 0.5
 # A page that is longer is cut there: what it answers stands above.
 MOST_HEIGHT = 1500
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
