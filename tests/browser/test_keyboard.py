@@ -81,7 +81,8 @@ def complaints(page: Page) -> list[str]:
     told += [f"out of sight: {stop['what']}" for stop in stops if not stop["seen"]]
     if not stops or "skip-link" not in stops[0]["what"]:
         told.append(f"the first stop is {stops[0]['what'] if stops else 'nothing'}")
-    numbers = [stop["stop"] for stop in stops if stop["stop"] is not None]
+    # A field for a time has several parts, each of them a stop.
+    numbers = [number for number, _ in itertools.groupby(stop["stop"] for stop in stops) if number is not None]
     told += [
         f"out of order: {after} follows {before}" for before, after in itertools.pairwise(numbers) if after < before
     ]
