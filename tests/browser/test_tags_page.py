@@ -33,6 +33,8 @@ def test_tags_are_sorted_searched_and_put_together_with_one_form(look):
     look.goto(f"{SITE}/tags")
     look.select_option("#sort", "-version")
     look.click("text=Show")
+    look.wait_for_url("**sort=-version**")
+    look.wait_for_load_state()
     assert names(look) == ["2", "2.0", "1.9", "latest", "pushed-by-hand"]
     look.click("text=By image")
     look.fill("#q", "lat")
