@@ -46,7 +46,7 @@ def forget_logs(build_id: int, *, storage: Storage | None = None) -> None:
     folder = folder_of(build_id)
     try:
         attempts = storage.listdir(folder)[0]
-    except (FileNotFoundError, NotImplementedError):
+    except (FileNotFoundError, NotImplementedError):  # a Django storage need not be able to list
         return
     for attempt in attempts:
         _remove_others(storage, f"{folder}/{attempt}", "")
@@ -104,7 +104,7 @@ def _remove_others(storage: Storage, folder: str, keep: str) -> None:
     """Drop objects of the attempt that an interrupted run left behind, or that lost the race."""
     try:
         names = storage.listdir(folder)[1]
-    except (FileNotFoundError, NotImplementedError):
+    except (FileNotFoundError, NotImplementedError):  # as above
         return
     for name in names:
         if f"{folder}/{name}" != keep:

@@ -22,6 +22,7 @@ from registry.models import Registry, Repository, RetentionPolicy, RetentionRun,
 from tests.builds.deletions import pushed, rows
 from tests.factories import make_build, make_user
 from tests.images import Pusher, make_image
+from tests.killing import Killed, die
 
 pytestmark = pytest.mark.django_db
 LAST_TWO = {"which": "build", "last": 2}
@@ -152,14 +153,6 @@ def test_tags_die_with_their_branch(repository, pusher):
     GoneRef.objects.filter(pk=gone.pk).update(gone_at=timezone.now() - timedelta(days=8))
     assert after(asked(repository)).sentence == "2 of 4 tags went."
     assert tags_of(pusher) == {"build-2", "latest"}
-
-
-class Killed(BaseException):
-    """`kill -9` at this line."""
-
-
-def die(*_args, **_kwargs):
-    raise Killed
 
 
 def before_it_chose(monkeypatch):

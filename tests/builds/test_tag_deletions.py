@@ -25,6 +25,7 @@ from tests.builds.deletions import after_turn, pushed, rows
 from tests.factories import make_admin, make_user
 from tests.fake_registry import fake_registry
 from tests.images import Pusher, make_image
+from tests.killing import Killed, die
 
 pytestmark = pytest.mark.django_db
 
@@ -208,14 +209,6 @@ def test_an_order_for_the_same_tag_keeps_the_deletion_away(repository, two, wend
     ask_tag(wendy, repository, "latest", find_target(repository, build=1))
     with pytest.raises(Refused, match="somebody is moving it at this moment"):
         ask_deletion(wendy, repository, "latest")
-
-
-class Killed(BaseException):
-    """`kill -9` at this line."""
-
-
-def die(*_args, **_kwargs):
-    raise Killed
 
 
 def before_the_look(monkeypatch):
