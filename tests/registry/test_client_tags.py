@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -59,8 +58,10 @@ def test_x01_it_asks_no_other_host(fake: FakeRegistry, connect: Connect) -> None
     )
 
 
-def test_x01_it_lists_twelve_thousand_tags_in_no_time_and_little_memory(fake: FakeRegistry, connect: Connect) -> None:
-    """Field case X01: 12,000 tags, no manifest request, below 2 s."""
+def test_x01_it_lists_twelve_thousand_tags_a_thousand_at_a_time_in_little_memory(
+    fake: FakeRegistry, connect: Connect
+) -> None:
+    """Field case X01: 12,000 tags, no manifest request: what takes the time is how often the registry is asked."""
     names = [f"v0.0.{number}" for number in range(12_000)]
     pages = [names[start : start + 1000] for start in range(0, 12_000, 1000)]
     fake.state.pages["app"] = [
@@ -68,14 +69,13 @@ def test_x01_it_lists_twelve_thousand_tags_in_no_time_and_little_memory(fake: Fa
         for number, page in enumerate(pages)
     ]
     client = connect(fake.host)
-    started = time.monotonic()
     tracemalloc.start()
     count = sum(1 for _ in client.tags("app"))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 12_000
-    assert time.monotonic() - started < 2
     assert peak < 2_000_000
+    assert fake.state.count("GET", "/tags/list") == 12
     assert fake.state.count("GET", "/manifests/") == 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from django.conf import settings
@@ -28,13 +27,10 @@ def padded(size_bytes: int) -> bytes:
 @pytest.mark.parametrize("size_mb", [3, 24])
 def test_w14_a_large_push_it_takes_builds_and_keeps_whole(source, size_mb):
     body = padded(size_mb * MB)
-    began = time.monotonic()
     answer = post(source, body)
-    took_s = time.monotonic() - began
     delivery = Delivery.objects.get()
     assert (answer.status_code, Build.objects.count(), delivery.body_bytes) == (202, 1, size_mb * MB)
     assert delivery.read_body(30 * MB) == body
-    assert took_s < 3  # a second on a quiet machine
 
 
 @pytest.mark.django_db

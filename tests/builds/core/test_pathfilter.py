@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,10 +124,9 @@ def test_it_says_that_a_list_cannot_begin_by_taking_back():
     assert globs_problems(("!docs/**",), watched=False) == ()
 
 
-def test_a_hostile_glob_takes_no_time():
-    started = time.monotonic()
+def test_a_hostile_glob_comes_to_an_end():
+    """One that tries every way to split the path would not before the test's time is over."""
     assert not judge(["*a" * 100 + "b"], [], *["a" * 4000] * 50).builds
-    assert time.monotonic() - started < 5
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

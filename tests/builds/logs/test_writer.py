@@ -38,13 +38,11 @@ def test_it_cuts_frames_at_line_ends(write, store):
     assert all(size % 22 == 0 for size in sizes)
 
 
-def test_it_shows_the_first_bytes_after_a_silence_at_once(write, client):
+def test_it_shows_the_first_bytes_after_a_silence_at_once(write, client, monkeypatch):
+    monkeypatch.setattr("builds.logs.writer.TICK_S", 20.0)  # longer than the test looks for them
     writer = write()
-    time.sleep(0.1)
-    started = time.monotonic()
     writer.write(0, b"hello\n")
     wait_for(lambda: entries(client))
-    assert time.monotonic() - started < 0.05
 
 
 def test_it_publishes_batches_and_not_writes(write, client):
@@ -131,14 +129,13 @@ def test_it_loses_nothing_when_redis_is_killed_and_restarted_in_the_middle(write
     assert [b"".join(read(redis=None).chunks(step)) for step in (0, 1)] == expected
 
 
+@pytest.mark.timeout(20)  # each of the writes would wait for a second
 def test_it_does_not_wait_for_a_redis_that_hangs(write, own_redis):
     writer = write()
     own_redis.process.send_signal(19)  # SIGSTOP
     try:
-        started = time.monotonic()
         for _ in range(50):
             writer.write(0, b"x" * 1000 + b"\n")
-        assert time.monotonic() - started < 0.2
         writer.flush()
     finally:
         own_redis.process.send_signal(18)
