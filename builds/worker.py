@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -56,6 +57,8 @@ class _Name:
 def _main_process_starts(**_: Any) -> None:
     # Set before the pool forks, so that every slot knows whose it is.
     _Name.value = _own_name()
+    # The slots share the memory of what is loaded now for as long as nobody looks for garbage in it.
+    gc.freeze()
 
 
 @worker_process_init.connect
@@ -154,6 +157,8 @@ def _report_until_ended() -> None:
                 has_fault = _report(check_builder=has_fault or beats % 3 == 0, had_fault=has_fault)
             else:
                 has_fault, is_known = _introduce(), True
+            if settings.ALIVE_FILE:
+                Path(settings.ALIVE_FILE).touch()
         except Exception:  # the loop's edge: a database that is away for a moment must not end the reports
             log.exception("the worker could not report itself")
         beats += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -28,3 +29,5 @@ application = ProtocolTypeRouter(
 
 # A thread that answers a forge shall not wait 5 ms, Python's usual turn, for one that draws a page.
 sys.setswitchinterval(0.0005)
+# What is loaded by now is no garbage, and a thread that looks for some keeps all others waiting.
+gc.freeze()
