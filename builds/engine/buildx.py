@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,13 @@ from typing import Any
 from builds.core.errors import BuildError, ErrorKind
 from builds.engine.buildxclient import client_argv, client_env
 from builds.engine.buildxsecrets import RegistryAuth, private_files
-from builds.engine.inputs import find_context, find_dockerfile
-from builds.engine.process import StopFlag, run
+from builds.engine.inputs import find_context, find_dockerfile, read_start
+from builds.engine.process import INPUT_BYTES, Command, Finished, StopFlag, started
 
-__all__ = ["BuildRequest", "BuildxResult", "RegistryAuth", "build"]
+__all__ = ["BuildRequest", "BuildxResult", "RegistryAuth", "WaitingClient", "build", "waiting_client"]
+
+# The client's connection to the builder stands meanwhile, and not every builder keeps one that is silent.
+_WAIT_S = 60.0
 
 _ARG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -79,40 +85,122 @@ class BuildxResult:
 
 
 def build(
-    request: BuildRequest, *, on_stderr: Callable[[bytes], None], stop: StopFlag, timeout_s: float
+    request: BuildRequest,
+    *,
+    on_stderr: Callable[[bytes], None],
+    stop: StopFlag,
+    timeout_s: float,
+    waiting: WaitingClient | None = None,
 ) -> BuildxResult:
     """Build and push. `on_stderr` gets rawjson lines with plain text around them, in chunks cut anywhere.
 
+    `waiting` is a client of this very request that was started before; where it is of no use another one is started.
     Raises `BuildError` (kind `user`) where context or Dockerfile is missing or leads out of the tree, and `Stopped`;
-    any other failure is a `returncode` that is not 0. When this returns no process of it is left.
+    any other failure is a `returncode` that is not 0. When this returns no process of it is left but `waiting`, which
+    has ended.
     """
     context = find_context(request.tree, request.context)
     dockerfile = request.own_dockerfile or find_dockerfile(request.tree, request.dockerfile)
+    stop.check()
+    done = None
+    if waiting is not None and waiting.takes(context, dockerfile):
+        done = waiting.follow(on_stderr, stop, timeout_s)
+    if done is None:
+        with _started(request, context, dockerfile) as command:
+            done = command.follow(None, on_stderr, stop, timeout_s=timeout_s)
+    return BuildxResult(done.returncode, _read(_metadata_of(request)) if done.returncode == 0 else None)
+
+
+@contextmanager
+def waiting_client(request: BuildRequest) -> Iterator[WaitingClient]:
+    """Start the client of a request whose work tree is not there yet, so that it has found its builder when it is.
+
+    It reads the Dockerfile from its input, and the context once it has that. Whoever leaves the block ends it. Raises
+    `BuildError` where the context is not the tree itself.
+    """
+    request.tree.mkdir(parents=True, exist_ok=True)
+    context = find_context(request.tree, request.context)
+    with _started(request, context, None) as command:
+        yield WaitingClient(command, context, time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingClient:
+    """A client without a Dockerfile, started at `since`, a `time.monotonic`."""
+
+    command: Command
+    context: Path
+    since: float
+
+    def takes(self, context: Path, dockerfile: Path) -> bool:
+        """Give it the Dockerfile; False where it cannot build the same as a client that is given its path.
+
+        By that name BuildKit speaks of what it reads from the client's input, and beside that it finds no ignore file
+        of the Dockerfile's own.
+        """
+        own_ignore = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
+        if (
+            context != self.context
+            or dockerfile.name != "Dockerfile"
+            or os.path.lexists(own_ignore)
+            or time.monotonic() - self.since > _WAIT_S
+        ):
+            return False
+        try:
+            text = read_start(dockerfile, INPUT_BYTES + 1)
+        except OSError:
+            return False  # BuildKit says what is wrong with it
+        if len(text) > INPUT_BYTES:
+            return False
+        self.command.give(text)
+        return True
+
+    def follow(self, on_stderr: Callable[[bytes], None], stop: StopFlag, timeout_s: float) -> Finished | None:
+        """How it ended; None where it died before a first word, and so before BuildKit did anything for it."""
+        words = 0
+
+        def hear(chunk: bytes) -> None:
+            nonlocal words
+            words += len(chunk)
+            on_stderr(chunk)
+
+        done = self.command.follow(None, hear, stop, timeout_s=timeout_s)
+        return done if words or done.returncode == 0 else None
+
+
+@contextmanager
+def _started(request: BuildRequest, context: Path, dockerfile: Path | None) -> Iterator[Command]:
     request.work_dir.mkdir(parents=True, exist_ok=True)
-    metadata = request.work_dir / "metadata.json"
+    metadata = _metadata_of(request)
     metadata.unlink(missing_ok=True)
-    with private_files(request.registry_auths, request.secrets, request.ssh) as private:
-        done = run(
+    with (
+        private_files(request.registry_auths, request.secrets, request.ssh) as private,
+        started(
             [*client_argv(), *build_arguments(request, context, dockerfile, metadata, private.arguments)],
             env=client_env(
                 docker_config=private.docker_config,
                 buildx_config=request.work_dir / "config",
                 docker_host=request.docker_host,
-            ),
+            )
+            # Where it puts what it reads from its input; of a client that is killed nothing stays.
+            | {"TMPDIR": str(request.work_dir)},
             cwd=request.work_dir,
-            timeout_s=timeout_s,
-            stop=stop,
-            on_stderr=on_stderr,
-        )
-    return BuildxResult(done.returncode, _read(metadata) if done.returncode == 0 else None)
+            takes_input=dockerfile is None,
+        ) as command,
+    ):
+        yield command
+
+
+def _metadata_of(request: BuildRequest) -> Path:
+    return request.work_dir / "metadata.json"
 
 
 def build_arguments(
-    request: BuildRequest, context: Path, dockerfile: Path, metadata: Path, private: Sequence[str] = ()
+    request: BuildRequest, context: Path, dockerfile: Path | None, metadata: Path, private: Sequence[str] = ()
 ) -> list[str]:
     """What follows `docker buildx`: every value is joined to its option, and the context stands behind `--`.
 
-    `private` are the options that name secrets by their files.
+    Without `dockerfile` it is read from the input. `private` are the options that name secrets by their files.
     """
     # An engine's own store may have no room for attestations.
     provenance = "mode=max" if request.attested and not request.load else "false"
@@ -133,7 +221,7 @@ def build_arguments(
     arguments += [*_cache_arguments(request), *private]
     # Labels are put on the finished image: they change its digest and no step's cache key (measured).
     arguments += [f"--label={name}={value}" for name, value in request.labels.items()]
-    return [*arguments, f"--output={_output(request)}", f"--file={dockerfile}", "--", str(context)]
+    return [*arguments, f"--output={_output(request)}", f"--file={dockerfile or '-'}", "--", str(context)]
 
 
 def _cache_arguments(request: BuildRequest) -> list[str]:

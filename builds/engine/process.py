@@ -16,8 +16,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import IO
 from builds.core.errors import BuildError, ErrorKind, Stopped, StopReason
 from builds.engine.stopflag import StopFlag
 
-__all__ = ["Finished", "Silent", "StopFlag", "run"]
+__all__ = ["INPUT_BYTES", "Command", "Finished", "Silent", "StopFlag", "run", "started"]
 
 CHUNK = 256 * 1024
 # A command that writes much without pause is read in turns: what it wrote in this time at once, not piece by piece.
@@ -34,24 +34,26 @@ BREATH_S = 0.01
 FLOOD_BYTES = 8 * 1024
 PIPE_BYTES = 1024 * 1024
 TAIL_BYTES = 64 * 1024
+INPUT_BYTES = 64 * 1024
+GRACE_S = 5.0
 
+# The pipe takes the place of a stream that the command has no use for: its input, or else its output.
 _GUARD = """
 exec 3<&0 </dev/null
 umask 022
 { trap '' INT TERM HUP; read -r _ended <&3; kill -KILL 0; } >/dev/null 2>&1 &
 exec 3<&- "$@"
 """
+_GUARD_WITH_INPUT = """
+exec 3<&1 >/dev/null
+umask 022
+{ trap '' INT TERM HUP; read -r _ended <&3; kill -KILL 0; } </dev/null >/dev/null 2>&1 &
+exec 3<&- "$@"
+"""
 # Celery starts its pool processes with SIGINT ignored, which children inherit and a shell cannot undo: hence `env`.
 # The guard ignores polite signals and has no hold on the command's output. umask: file modes of a work tree reach the
 # image, and must not depend on who started the worker.
-_GUARDED = (
-    "env",
-    "--default-signal=INT,TERM,HUP,QUIT,PIPE",
-    "sh",
-    "-c",
-    _GUARD,
-    "guarded",
-)
+_GUARDED = ("env", "--default-signal=INT,TERM,HUP,QUIT,PIPE", "sh", "-c")
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,7 +82,7 @@ def run(
     cwd: Path | None = None,
     on_stdout: Sink | None = None,
     on_stderr: Sink | None = None,
-    grace_s: float = 5.0,
+    grace_s: float = GRACE_S,
     first_output_s: float | None = None,
 ) -> Finished:
     """Run `argv` with exactly `env` and /dev/null as its input; hand over its output in chunks of at most 256 KiB.
@@ -89,45 +91,73 @@ def run(
     `Stopped` is raised (its own deadline is reason "timeout"). When this returns or raises, no process of the group
     is left. An exception from a callback ends the command too. Raises `BuildError` where the program does not exist.
     """
+    stop.check()
+    with started(argv, env=env, cwd=cwd, tells=on_stdout is not None) as command:
+        return command.follow(
+            on_stdout,
+            on_stderr,
+            stop,
+            timeout_s=timeout_s,
+            grace_s=grace_s,
+            first_output_s=first_output_s,
+        )
+
+
+@contextmanager
+def started(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    tells: bool = False,
+    takes_input: bool = False,
+) -> Iterator[Command]:
+    """Start `argv` as `run` does, and let the caller choose when to follow it. No process of it is left afterwards.
+
+    `tells`: its standard output is wanted. `takes_input`: it reads what `give` gets; then nobody reads its output.
+    """
     program = shutil.which(argv[0], path=env.get("PATH", os.defpath))
     if program is None:
         raise BuildError(
             ErrorKind.PLATFORM,
             f"The program `{argv[0]}` is not installed on this worker; whoever runs Imageyard installs it there.",
         )
-    stop.check()
     # Orphans of the group become our children, so that their end can be waited for too. Set before each run, since a
     # forked process does not inherit it.
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with subprocess.Popen(
-        [*_GUARDED, program, *argv[1:]],
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL if on_stdout is None else subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-    ) as child:
-        group = _Group(child, grace_s=grace_s)
+    with ExitStack() as stack:
+        stdout = subprocess.PIPE if tells else subprocess.DEVNULL
+        guard = _GUARD
+        if takes_input:
+            stdout, kept = os.pipe()
+            stack.callback(os.close, kept)
+            guard = _GUARD_WITH_INPUT
         try:
-            return group.follow(
-                on_stdout,
-                on_stderr,
-                stop,
-                deadline=time.monotonic() + timeout_s,
-                silent_until=None if first_output_s is None else time.monotonic() + first_output_s,
+            child = subprocess.Popen(
+                [*_GUARDED, guard, "guarded", program, *argv[1:]],
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
             )
         finally:
-            group.bury()
+            if takes_input:
+                os.close(stdout)
+        stack.enter_context(child)
+        command = Command(child)
+        stack.callback(command.bury)
+        yield command
 
 
-class _Group:
+class Command:
     """One running command and whatever it started."""
 
-    def __init__(self, child: subprocess.Popen[bytes], *, grace_s: float) -> None:
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
-        self._grace_s = grace_s
+        self._grace_s = 0.0
         self._why: StopReason | Silent | None = None
         self._kill_at: float | None = None
         self._tail = bytearray()
@@ -139,11 +169,14 @@ class _Group:
         on_stderr: Sink | None,
         stop: StopFlag,
         *,
-        deadline: float,
-        silent_until: float | None,
+        timeout_s: float,
+        grace_s: float = GRACE_S,
+        first_output_s: float | None = None,
     ) -> Finished:
-        """Hand over output until the command ends; times are those of `time.monotonic`."""
-        self._on_stderr = on_stderr
+        """Hand over output until the command ends, as `run` does."""
+        deadline = time.monotonic() + timeout_s
+        silent_until = None if first_output_s is None else time.monotonic() + first_output_s
+        self._grace_s, self._on_stderr = grace_s, on_stderr
         with ExitStack() as stack:
             selector = stack.enter_context(selectors.DefaultSelector())
             selector.register(stack.enter_context(stop.watched()), selectors.EVENT_READ, "stop")
@@ -175,6 +208,14 @@ class _Group:
         if self._why is not None:
             raise Stopped(self._why)
         return Finished(self._child.wait(), bytes(self._tail))
+
+    def give(self, data: bytes) -> None:
+        """Write all of its input, at most `INPUT_BYTES`, which a pipe holds. That it has ended is seen by following."""
+        assert self._child.stdin is not None
+        assert len(data) <= INPUT_BYTES
+        with suppress(BrokenPipeError):
+            self._child.stdin.write(data)
+        self._child.stdin.close()
 
     def bury(self) -> None:
         """Kill whatever is left of the group, the guard at least, and wait until all of it is gone."""

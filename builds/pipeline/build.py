@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -11,22 +10,21 @@ import structlog
 from builds.core.errors import BuildError, ErrorKind, Stopped
 from builds.core.failure import explain_failure
 from builds.core.metadata import BuildFacts, StepFacts, read_metadata
-from builds.core.variables import Chosen, mounted_secrets
+from builds.core.variables import mounted_secrets
 from builds.engine import buildx
-from builds.engine.buildx import BuildRequest
+from builds.engine.buildx import BuildRequest, WaitingClient
 from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
 from builds.engine.kernel import KernelWatch
-from builds.models import Build, Step
+from builds.pipeline.ahead import Ahead
 from builds.pipeline.failures import LAST_WORDS
-from builds.pipeline.isolation import check_frontend, place_of
+from builds.pipeline.isolation import check_frontend
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps, Milestones
-from builds.pipeline.logins import logins_of, user_of
+from builds.pipeline.logins import user_of
 from builds.pipeline.own_registry import own_reason
 from builds.pipeline.record import open_record
-from builds.pipeline.variables import variables_of
-from registry.models import Registry
+from builds.pipeline.request import request_of, write_given
 
 log = structlog.get_logger(__name__)
 # A push that met a busy registry is tried again here: what was built is in the builder's cache, so only the push runs.
@@ -43,20 +41,24 @@ class EarlyTags(Milestones, Protocol):
     def is_put(self) -> bool: ...
 
 
-def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None) -> BuildFacts:
+def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None, ahead: Ahead | None = None) -> BuildFacts:
     """Build and push the image; the digest and all that BuildKit tells of it are on the build afterwards.
 
     `early` is told how far buildx is. Once it has put the tags nothing ends the build any more: what buildx still had
-    to say, or a wish to stop, came too late. Raises BuildError with the failing step, its line in the Dockerfile, and
-    whose fault it is.
+    to say, or a wish to stop, came too late. `ahead` is a client that was started already. Raises BuildError with the
+    failing step, its line in the Dockerfile, and whose fault it is.
     """
-    request = request_of(job, checkout)
+    if ahead is not None and ahead.commit == checkout.commit:
+        request, client = ahead.request, ahead.client
+        write_given(job, ahead.given)
+    else:
+        request, client = request_of(job, checkout), None
     _check_dockerfile(job, request, request.secrets)
     open_record(job, request)
     for pause_s in (*PUSH_AGAIN_S, None):
         steps = job.findings.steps = BuildkitSteps(job.logbook, early)
         try:
-            facts = _build_once(job, request, steps)
+            facts = _build_once(job, request, steps, client)
         except (BuildError, Stopped) as error:
             if early is not None and early.is_put and not (isinstance(error, Stopped) and error.reason == "lost"):
                 log.warning("buildx ended badly after its push", build=job.build.pk, error=str(error))
@@ -69,18 +71,18 @@ def build_image(job: Job, checkout: Checkout, early: EarlyTags | None = None) ->
                 raise
             job.stop.wait(pause_s)
             job.stop.check()
-            request = request.with_cache()
+            request, client = request.with_cache(), None
         else:
             _write_down(job, steps, facts)
             return facts
     raise AssertionError
 
 
-def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps) -> BuildFacts:
+def _build_once(job: Job, request: BuildRequest, steps: BuildkitSteps, client: WaitingClient | None) -> BuildFacts:
     registry = job.build.repository.registry
     with KernelWatch(docker_host=request.docker_host, builder=request.builder) as kernel:
         try:
-            result = buildx.build(request, on_stderr=steps.feed, stop=job.stop, timeout_s=job.timeout_s)
+            result = buildx.build(request, on_stderr=steps.feed, stop=job.stop, timeout_s=job.timeout_s, waiting=client)
         finally:
             steps.close()
         if result.returncode != 0 or result.metadata is None:
@@ -114,47 +116,6 @@ def _masked(job: Job, error: BuildError) -> BuildError:
     )
 
 
-def request_of(job: Job, checkout: Checkout) -> BuildRequest:
-    """What buildx is asked for; what goes into it is written down for the build's page."""
-    given = variables_of(job.build)
-    _write_given(job, given)
-    cache = job.build.plan["cache"] or _was_built(job)
-    return request_for(job.build, given, job.work_dir, checkout.commit, cache=cache, for_s=job.timeout_s)
-
-
-def request_for(build: Build, given: Chosen, work_dir: Path, commit: str, *, cache: bool, for_s: float) -> BuildRequest:
-    """The same for any build whose commit is in `work_dir`/tree; its log-ins are good for `for_s`. Writes nothing."""
-    plan: dict[str, Any] = build.plan
-    place = place_of(build)
-    return BuildRequest(
-        tree=work_dir / "tree",
-        work_dir=work_dir / "buildx",
-        context=plan["context"],
-        dockerfile=plan["dockerfile"],
-        target=plan["target"],
-        platforms=tuple(plan["platforms"]),
-        build_args=given.args,
-        secrets=given.secrets,
-        ssh=given.ssh,
-        cache=cache,
-        image=f"{build.repository.image}:{build.build_tag}",
-        labels=_labels(build, commit),
-        builder=place.builder,
-        docker_host=place.docker_host,
-        cache_scope=place.cache_scope,
-        isolated=place.isolated,
-        push=build.is_pushed,
-        registry_auths=logins_of(build, for_s),
-        insecure=build.repository.registry.scheme == Registry.Scheme.HTTP,
-    )
-
-
-def _write_given(job: Job, given: Chosen) -> None:
-    """What goes into the build, for its page: values of arguments, and of secrets the names alone."""
-    passed = {"args": given.args, "secrets": sorted(given.secrets), "ssh": sorted(given.ssh)}
-    job.note(plan={**job.build.plan, "passed": passed})
-
-
 def _check_dockerfile(job: Job, request: BuildRequest, given: Collection[str]) -> None:
     """Look at the Dockerfile before BuildKit does. Raises BuildError where a stranger's would harm others."""
     path = find_dockerfile(request.tree, request.dockerfile)
@@ -177,22 +138,6 @@ def _check_dockerfile(job: Job, request: BuildRequest, given: Collection[str]) -
     ]
     if missing:
         job.note(warnings=[*job.build.warnings, *missing])
-
-
-def _was_built(job: Job) -> bool:
-    """Whether an earlier attempt came as far as the push: only that is repeated then, also for a rule without cache."""
-    earlier = Step.objects.filter(build=job.build, attempt__lt=job.run.attempt, started_at__isnull=False)
-    return earlier.filter(name__startswith="exporting to image").exists()
-
-
-def _labels(build: Build, commit: str) -> dict[str, str]:
-    """What the image says of itself (OCI image-spec, annotations.md)."""
-    assert build.source is not None
-    return {
-        "org.opencontainers.image.revision": commit,
-        "org.opencontainers.image.source": build.source.clone_url,
-        "org.opencontainers.image.version": build.ref,
-    }
 
 
 def _write_down(job: Job, steps: BuildkitSteps, facts: BuildFacts) -> None:

@@ -29,13 +29,13 @@ from builds.engine.stopflag import StopFlag
 from builds.logs.reader import LogReader
 from builds.models import DebugImage, Step
 from builds.models.log import DatabaseFrames
-from builds.pipeline.build import request_for
 from builds.pipeline.checkout import fetch_tree
 from builds.pipeline.debug_registry import image_config, open_registry
 from builds.pipeline.failures import LAST_WORDS
 from builds.pipeline.holding import held
 from builds.pipeline.logins import user_of
 from builds.pipeline.probe import one_at_a_time
+from builds.pipeline.request import request_for
 from builds.pipeline.variables import secrets_of, variables_of
 from lib.redact import Redactor
 from registry.client import RegistryError

@@ -22,9 +22,9 @@ from builds.engine.hookbox import BoxSettings, HookBox
 from builds.engine.hookfiles import FoundHooks, find_hooks
 from builds.engine.hookimage import hooks_image
 from builds.pipeline import sandbox
-from builds.pipeline.build import request_of
 from builds.pipeline.job import Job
 from builds.pipeline.logins import logins_of
+from builds.pipeline.request import request_of
 from builds.pipeline.testbench import variables_of_tests
 from builds.pipeline.testimages import pull_this
 from builds.pipeline.testing import Results, enter_testing, with_tags

@@ -20,8 +20,10 @@ from builds.core.failure_evidence import code
 from builds.core.progress_events import parse_step_name
 from builds.core.states import State
 from builds.engine.builder import ask_builder
+from builds.engine.git import Checkout
 from builds.engine.stopflag import StopFlag
 from builds.models import Build
+from builds.pipeline.ahead import Ahead, started_ahead
 from builds.pipeline.before_push import check_registries
 from builds.pipeline.build import build_image
 from builds.pipeline.checkout import check_out
@@ -91,8 +93,13 @@ def _go(job: Job) -> None:
     job.work_dir.mkdir(parents=True, mode=0o700)
     skip_unwatched(job, is_checked_out=False)
     check_registries(job)
-    checkout = check_out(job)
-    skip_unwatched(job, is_checked_out=True)
+    with started_ahead(job) as ahead:
+        checkout = check_out(job)
+        skip_unwatched(job, is_checked_out=True)
+        _build_and_publish(job, checkout, ahead)
+
+
+def _build_and_publish(job: Job, checkout: Checkout, ahead: Ahead | None) -> None:
     with hooks_of(job, checkout) as hooks, Publisher(job, checkout, hooks) as publisher:
         hooks.run("post_checkout")
         job.advance(State.BUILDING)
@@ -103,7 +110,7 @@ def _go(job: Job) -> None:
                 job.note(tests=[])
             # With neither a hook nor a test to come, the tags need not wait for buildx to end.
             is_last = job.build.is_pushed and not hooks.names and not tests_of(job)
-            hooks.build(partial(build_image, job, checkout, publisher if is_last else None))
+            hooks.build(partial(build_image, job, checkout, publisher if is_last else None, ahead))
             hooks.test(partial(run_tests, job, checkout))
         publisher.publish(resumes=resumes)
 

@@ -30,11 +30,11 @@ from builds.engine.git import Checkout
 from builds.engine.inputs import find_dockerfile
 from builds.engine.testfiles import look_at
 from builds.pipeline import sandbox
-from builds.pipeline.build import request_of
 from builds.pipeline.isolation import check_frontend, place_of
 from builds.pipeline.job import Job
 from builds.pipeline.listen import BuildkitSteps
 from builds.pipeline.logins import base_hosts, logins_of
+from builds.pipeline.request import request_of
 from builds.pipeline.testimages import pull_image, pull_own, pull_this
 from registry.core.reference import BadReferenceError, parse_image_name
 

@@ -84,7 +84,7 @@ def tags_at(fake: FakeRegistry) -> set[str]:
 def buildx_that(monkeypatch, *, says: bytes = b"", ends: int = 0, stops: StopFlag | None = None) -> None:
     """buildx at its seam: what it says, and how it ends."""
 
-    def build(_request, *, on_stderr, stop, timeout_s):
+    def build(_request, *, on_stderr, stop, timeout_s, waiting):
         on_stderr(says)
         if stops is not None:
             stops.set("cancelled")

@@ -6,8 +6,11 @@ import csv
 import json
 import os
 import stat
+from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +98,16 @@ def test_the_client_is_an_existing_program():
     assert os.access(client_argv()[0], os.X_OK) or client_argv() == ("docker", "buildx")
 
 
+def client_that(monkeypatch, does: Callable[..., Finished]) -> None:
+    """The client at its seam: what it does with its arguments and its environment, and how it ends."""
+
+    @contextmanager
+    def started(argv, **options):
+        yield SimpleNamespace(follow=lambda *_a, **_o: does(argv, **options))
+
+    monkeypatch.setattr(buildx, "started", started)
+
+
 def test_logins_are_in_a_private_file_and_nowhere_else(tmp_path, monkeypatch):
     (tmp_path / "Dockerfile").touch()
     seen = {}
@@ -104,7 +117,7 @@ def test_logins_are_in_a_private_file_and_nowhere_else(tmp_path, monkeypatch):
         seen.update(argv=argv, env=env, mode=stat.S_IMODE(config.stat().st_mode), auths=json.loads(config.read_text()))
         return Finished(1, b"")
 
-    monkeypatch.setattr(buildx, "run", spy)
+    client_that(monkeypatch, spy)
     auths = (RegistryAuth("registry.example.com", "bot", "S3cret"), RegistryAuth("docker.io", "me", "hub"))
     request = replace(REQUEST, tree=tmp_path, work_dir=tmp_path / "w", registry_auths=auths)
     buildx.build(request, on_stderr=lambda _: None, stop=StopFlag(), timeout_s=1)
@@ -117,6 +130,6 @@ def test_logins_are_in_a_private_file_and_nowhere_else(tmp_path, monkeypatch):
 def test_metadata_of_an_earlier_attempt_is_not_taken_for_this_one(tmp_path, monkeypatch):
     (tmp_path / "Dockerfile").touch()
     (tmp_path / "metadata.json").write_text("{}")
-    monkeypatch.setattr(buildx, "run", lambda *_a, **_o: Finished(0, b""))
+    client_that(monkeypatch, lambda *_a, **_o: Finished(0, b""))
     request = replace(REQUEST, tree=tmp_path, work_dir=tmp_path)
     assert buildx.build(request, on_stderr=lambda _: None, stop=StopFlag(), timeout_s=1).metadata is None

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from builds.core.errors import BuildError, Stopped
-from builds.engine.process import Finished, Silent, StopFlag, run
+from builds.engine.process import INPUT_BYTES, Finished, Silent, StopFlag, run, started
 from tests.processes import alive, wait_until
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -170,6 +170,49 @@ def test_it_reaches_a_command_started_where_sigint_is_ignored():
     finally:
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - begun < 5
+
+
+def test_a_command_may_be_given_its_input_later():
+    said = bytearray()
+    with started(["sleep", "67.5"], env=ENV, takes_input=True) as command:
+        command.give(b"x" * INPUT_BYTES)  # nobody reads it, and nobody waits
+    with started(["sh", "-c", "cat >&2"], env=ENV, takes_input=True) as command:
+        command.give(b"hello\n")
+        done = command.follow(None, said.extend, StopFlag(), timeout_s=20)
+    assert (done.returncode, said) == (0, b"hello\n")
+
+
+def test_input_for_a_command_that_has_ended_is_no_fault():
+    with started(["sh", "-c", "exit 3"], env=ENV, takes_input=True) as command:
+        wait_until(lambda: (Path("/proc") / str(command._child.pid) / "stat").read_text().split()[2] == "Z")
+        command.give(b"hello\n")
+        assert command.follow(None, None, StopFlag(), timeout_s=20).returncode == 3
+
+
+def test_a_command_that_nobody_follows_is_gone_with_its_block():
+    with started(["sh", "-c", "cat >/dev/null; sleep 65.5"], env=ENV, takes_input=True):
+        pass
+    assert alive("sleep 65.5") == []
+
+
+def test_q02_a_command_that_waits_for_its_input_dies_with_a_worker_that_is_killed():
+    root = str(Path(__file__).parents[3])
+    source = textwrap.dedent(WAITING_PARENT.format(root=root))
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"up\n"
+        assert wait_until(lambda: alive("sleep 66.25"))
+        parent.kill()
+    assert wait_until(lambda: not alive("sleep 66.25")), alive("sleep 66.25")
+
+
+WAITING_PARENT = """
+    import os, sys, time
+    sys.path.insert(0, {root!r})
+    from builds.engine.process import started
+    with started(["sh", "-c", "sleep 66.25; cat"], env=dict(os.environ), takes_input=True):
+        print("up", flush=True)
+        time.sleep(60)
+"""
 
 
 PARENT = """
