@@ -117,7 +117,6 @@ def real_parts() -> Iterator[dict[str, str]]:
                 "IMAGEYARD_TEST_POSTGRES_URL": postgres.url,
                 "IMAGEYARD_TEST_REGISTRY": registry.host,
                 "IMAGEYARD_TEST_DOCKER_HOST": engine.host,
-                "IMAGEYARD_TEST_CHROMIUM": shutil.which("chromium") or "",
                 "DOCKER_HOST": engine.host,
             }
     finally:
