@@ -50,7 +50,8 @@ COPY . .
 # Settings want a home; what they put there (a secret key) stays in this stage. Where `staticfiles` is there, they take
 # it for the folder that static files are collected into and served from.
 RUN mkdir staticfiles \
-    && IMAGEYARD_HOME=/tmp/home /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
+    && IMAGEYARD_HOME=/tmp/home /venv/bin/python manage.py collectstatic --noinput --verbosity 0 --ignore '*.map' \
+    && mv node_modules/@tabler/icons/icons/outline icons \
     && rm -rf node_modules static \
     && /venv/bin/python -m compileall -q .
 
@@ -79,6 +80,7 @@ ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/var/lib/imageyard \
     IMAGEYARD_HOME=/var/lib/imageyard \
+    IMAGEYARD_ALIVE_PATH=/tmp/worker \
     IMAGEYARD_HTTP=0.0.0.0:8000
 WORKDIR /app
 USER 10001:10001

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
-import secrets
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +18,8 @@ LOGIN = "login"
 # Celery's beat writes its schedule at its start and then every 3 minutes.
 BEAT_SILENT_S = 400
 ALIVE = Path("/tmp/housekeeper")  # noqa: S108 -- of this container alone
+# It reports itself every 10 s; those who look for workers in the database wait as long (builds.models.worker).
+WORKER_SILENT_S = 35
 # It tells of itself every few seconds, and between two steps of a clean-up.
 HOUSEKEEPER_SILENT_S = 600
 USAGE = (
@@ -87,11 +85,15 @@ def _open_door(address: str, door: str) -> None:
         return
     listen = f"TCP-LISTEN:{port or 80},bind=127.0.0.1,reuseaddr,fork,backlog=128"
     loop = f"while :; do socat {listen} TCP:{door}; sleep 1; done"
+    import subprocess  # healthy, which is asked all the time, needs none of it
+
     subprocess.Popen(["sh", "-c", loop], stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _init() -> int:
     """Make the passwords of PostgreSQL and Redis, once; what is there stays."""
+    import secrets
+
     database, redis = (_kept(SECRETS / f"{name}-password", secrets.token_urlsafe(32)) for name in ("postgres", "redis"))
     _kept(SECRETS / "database-url", f"postgresql://imageyard:{database}@postgres:5432/imageyard")
     _kept(SECRETS / "redis-url", f"redis://:{redis}@redis:6379/0")
@@ -136,6 +138,8 @@ def _tell_registry(secret_key: str) -> None:
 
     Everybody in the volume may read it: only the registry mounts it, whose root may read nothing else.
     """
+    import json
+
     from registry.core.notification_config import endpoints, events_secret
 
     path = REGISTRY_KEYS.with_name("notifications.json")
@@ -162,33 +166,34 @@ def _login() -> int:
 
 
 def _healthy(name: str = "") -> int:
-    from imageyard.env import env_or_exit
+    """Whether the process of this container does its work.
 
-    env = env_or_exit()
+    Docker asks every second while it starts and for ever after: so nothing of Imageyard is loaded for the answer.
+    """
     if name == "web":
-        with urllib.request.urlopen(f"http://127.0.0.1:{env.http_port}/healthz", timeout=5) as answer:
-            return int(answer.status != 200)  # noqa: PLR2004
+        return int(not _web_answers(int(os.environ["IMAGEYARD_HTTP"].rpartition(":")[2])))
     if name == "worker":
-        return int(not _worker_reports())
+        return int(_silent_s(Path(os.environ["IMAGEYARD_ALIVE_PATH"])) > WORKER_SILENT_S)
     if name == "beat":
-        written = [path.stat().st_mtime for path in env.home.glob("beat-schedule*")]
-        return int(not written or time.time() - max(written) > BEAT_SILENT_S)
+        schedules = Path(os.environ["IMAGEYARD_HOME"]).glob("beat-schedule*")
+        return int(min(map(_silent_s, schedules), default=math.inf) > BEAT_SILENT_S)
     if name == "housekeeper":
-        return int(not ALIVE.exists() or time.time() - ALIVE.stat().st_mtime > HOUSEKEEPER_SILENT_S)
+        return int(_silent_s(ALIVE) > HOUSEKEEPER_SILENT_S)
     sys.stderr.write(f"healthy {name}: {USAGE}.\n")
     return 2
 
 
-def _worker_reports() -> bool:
-    """Whether the worker of this container wrote into the database lately that it lives."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
-    import django
+def _web_answers(port: int) -> bool:
+    import socket
 
-    django.setup()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(f"GET /healthz HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        return connection.recv(1024).split(b" ")[1:2] == [b"200"]
 
-    from builds.models import Worker
 
-    return Worker.objects.alive().filter(host=socket.gethostname()).exists()
+def _silent_s(file: Path) -> float:
+    """How long ago the file was written; for ever where there is none."""
+    return time.time() - file.stat().st_mtime if file.exists() else math.inf
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ class Env:
     pause_platform_failures: int
     min_free_bytes: int
     engine_data: str
+    alive_file: str
     cache: str
     cache_keep_bytes: int
     cache_unused_days: int
@@ -146,6 +147,7 @@ def read_env(environ: Mapping[str, str]) -> Env:
         pause_platform_failures=read.number("IMAGEYARD_PAUSE_PLATFORM_FAILURES", 5, low=1, high=10_000),
         min_free_bytes=read.number("IMAGEYARD_MIN_FREE_GB", 1, low=0, high=1_000_000) * 1024**3,
         engine_data=read.folder("IMAGEYARD_ENGINE_DATA"),
+        alive_file=read.path("IMAGEYARD_ALIVE_PATH", "file"),
         cache=read.choice("IMAGEYARD_CACHE", "auto", ("auto", "own", "shared")),
         cache_keep_bytes=read.number("IMAGEYARD_CACHE_KEEP_GB", 0, low=0, high=1_000_000) * 1024**3,
         cache_unused_days=read.number("IMAGEYARD_CACHE_UNUSED_DAYS", 30, low=0, high=3650),

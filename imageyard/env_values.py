@@ -164,11 +164,11 @@ class Reader:
             _refuse(name, text, "the absolute path of a folder that exists is right")
         return str(Path(text).resolve()) if text else ""
 
-    def path(self, name: str) -> str:
-        """The absolute path of a folder that may not be there: not on this machine, or not yet."""
+    def path(self, name: str, what: str = "folder") -> str:
+        """The absolute path of a folder or file that may not be there: not on this machine, or not yet."""
         text = self.text(name)
         if text and not Path(text).is_absolute():
-            _refuse(name, text, "the absolute path of a folder is right")
+            _refuse(name, text, f"the absolute path of a {what} is right")
         return text
 
     def database_url(self, default: str) -> str:

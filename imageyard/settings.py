@@ -52,6 +52,7 @@ LOG_CAP_BYTES = ENV.log_cap_bytes
 MIN_FREE_BYTES = ENV.min_free_bytes
 # Where the engine's data can be seen, if its own path for that is not one of this machine (a container's).
 ENGINE_DATA = ENV.engine_data
+ALIVE_FILE = ENV.alive_file
 # Whether the builder's cache is Imageyard's alone: that of the engine that `make up` started is.
 CACHE_IS_OWN = ENV.cache == "own" or (ENV.cache == "auto" and ENV.docker_host == f"unix://{ENV.run_dir}/docker.sock")
 CACHE_KEEP_BYTES = ENV.cache_keep_bytes
@@ -179,13 +180,11 @@ STORAGES = {
     "logs": {"BACKEND": ENV.log_storage.backend, "OPTIONS": ENV.log_storage.options},
 }
 STATIC_URL = "/static/"
-# Collected into the image by its Dockerfile; from a checkout whitenoise finds the files where they are.
+# Collected into the image by its Dockerfile, as icons are; from a checkout whitenoise finds the files where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles"
 # Browser parts come from npm, locked, and are served from where npm puts them; no build step and no CDN.
 _VENDOR = {
     "vendor/tabler/css": "@tabler/core/dist/css",
-    "vendor/tabler/js": "@tabler/core/dist/js",
-    "vendor/tabler/icons": "@tabler/icons/icons",
     "vendor/htmx": "htmx.org/dist",
     "vendor/ansi_up": "ansi_up",
     "vendor/xterm": "@xterm/xterm/lib",
@@ -198,7 +197,10 @@ STATICFILES_DIRS += [
     for prefix, folder in _VENDOR.items()
     if (BASE_DIR / "node_modules" / folder).is_dir()
 ]
+# Icons are drawn into the pages. As static files they would be thousands that web looks at whenever it starts.
+ICONS = BASE_DIR / "icons"
 if not STATIC_ROOT.is_dir():
+    ICONS = BASE_DIR / "node_modules/@tabler/icons/icons/outline"
     WHITENOISE_USE_FINDERS = True
     STATIC_ROOT = HOME / "static"
     STATIC_ROOT.mkdir(exist_ok=True)

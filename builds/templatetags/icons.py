@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from pathlib import Path
 
 from django import template
 from django.conf import settings
-from django.contrib.staticfiles import finders
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
-_FOLDER = "vendor/tabler/icons/outline"
 _INSIDE = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 # Tabler's drawings open with an empty box that gives the size; it paints nothing.
 _BOX = re.compile(r'\s*<path stroke="none"[^>]*/>')
@@ -34,8 +31,7 @@ def draw(name: str, css_class: str = "") -> SafeString:
 
 @lru_cache(maxsize=256)
 def _paths(name: str) -> SafeString:
-    found = finders.find(f"{_FOLDER}/{name}.svg") or Path(settings.STATIC_ROOT) / _FOLDER / f"{name}.svg"
-    path = Path(str(found))
+    path = settings.ICONS / f"{name}.svg"
     inside = _INSIDE.search(path.read_text()) if path.is_file() else None
     text = _BOX.sub("", inside.group(1)).strip() if inside else ""
     return mark_safe(text)  # noqa: S308 — a file of a locked npm package, named by our templates

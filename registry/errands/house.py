@@ -41,6 +41,7 @@ class StorageKeeper:
 
     def keep(self) -> None:
         """The loop itself, until it is closed."""
+        self._beat()
         try:
             while not self._over.wait(self._step_s):
                 self._beat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -46,11 +47,12 @@ def test_every_part_answers(yard: Yard):
     assert set(ready.json()["parts"]) == {"database", "redis", "registry", "worker", "builder", "disk"}
 
 
-def test_pages_come_with_their_styles(yard: Yard):
-    page = httpx.get(f"{yard.url}/", follow_redirects=True, timeout=30)
+def test_pages_come_with_their_styles_and_icons(yard: Yard):
+    page = httpx.get(f"{yard.url}/r/library/busybox", timeout=30)
     assert page.status_code == 200
     style = next(part for part in page.text.split('"') if part.startswith("/static/") and part.endswith(".css"))
     assert httpx.get(f"{yard.url}{style}", timeout=30).status_code == 200
+    assert re.search(r'<svg class="icon[^>]*><path', page.text)  # drawn from a folder that the image has for it
 
 
 @pytest.mark.parametrize("service", ["web", "worker", "beat"])

@@ -68,8 +68,9 @@ def test_it_gives_the_default_that_holds(name: str, default: str, tmp_path: Path
 def test_compose_lets_every_variable_through(tmp_path: Path):
     passed = set(re.findall(r"^ +([A-Z_]+): ", COMPOSE.read_text(), re.MULTILINE))
     read = {name.removesuffix("_FILE") for name in asked_for(tmp_path)}
-    # The image sets the first two. Debugging is for a checkout, and a folder of Git repositories needs a mount too.
-    fixed = {"IMAGEYARD_HOME", "IMAGEYARD_HTTP", "IMAGEYARD_DEBUG", "IMAGEYARD_LOCAL_GIT_ROOT"}
+    # The image sets the first three. Debugging is for a checkout, and a folder of Git repositories needs a mount too.
+    image = {"IMAGEYARD_HOME", "IMAGEYARD_HTTP", "IMAGEYARD_ALIVE_PATH"}
+    fixed = image | {"IMAGEYARD_DEBUG", "IMAGEYARD_LOCAL_GIT_ROOT"}
     assert read - passed == fixed
 
 
