@@ -50,7 +50,16 @@ def _measure(folder: Path, redis_url: str) -> tuple[list[float], int]:
     environ = {"IMAGEYARD_HOME": str(folder), "REDIS_URL": redis_url, "IMAGEYARD_HTTP": address}
     environ = {**os.environ, **environ, "DJANGO_SETTINGS_MODULE": "imageyard.settings"}
     build, token = _child(environ, "prepare").communicate()[0].split()
-    web = [sys.executable, "-m", "uvicorn", "imageyard.asgi:application", "--port", str(port)]
+    web = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "imageyard.asgi:application",
+        "--port",
+        str(port),
+        "--ws",
+        "websockets-sansio",
+    ]
     server = subprocess.Popen([*web, "--ws-per-message-deflate", "false", "--log-level", "warning"], env=environ)
     try:
         watch = _child(environ, "watch", address, build, token)
