@@ -38,7 +38,7 @@ def test_it_builds_from_the_base_image_it_pushed(docker_host: str, base_image: s
     assert ran.stdout == b"built\n"
 
 
-def test_it_runs_two_docker_engines_side_by_side(docker_host: str) -> None:
+def test_it_runs_two_docker_engines_side_by_side_and_closes_the_way_out_of_the_one_that_ended(docker_host: str) -> None:
     with tempfile.TemporaryDirectory(prefix="iy-engine-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         home, context = Path(folder), Path(folder) / "context"
         context.mkdir()
@@ -55,17 +55,10 @@ def test_it_runs_two_docker_engines_side_by_side(docker_host: str) -> None:
                 )
                 build = ["docker", "buildx", "build", "--build-context", "base=docker-image://base:1", str(context)]
                 subprocess.run(build, check=True, env=env)
-        assert not second.answers()
-
-
-@pytest.mark.engine
-def test_the_way_out_of_an_engine_stays_open_beside_another_and_is_closed_behind_it() -> None:
-    with tempfile.TemporaryDirectory(prefix="iy-engine-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        engine = DockerEngine(Path(folder))
-        with running(engine):
-            bridge = known_bridge(engine.folder)
+            bridge = known_bridge(second.folder)
             assert f"-i {bridge.name} -j ACCEPT" in _rules("-S", "DOCKER-USER")
             assert bridge.subnet in _rules("-t", "nat", "-S", "POSTROUTING")
+        assert not second.answers()
         assert bridge.name not in _rules("-S", "DOCKER-USER")
         assert bridge.subnet not in _rules("-t", "nat", "-S", "POSTROUTING")
 

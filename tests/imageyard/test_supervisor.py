@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.ports import free_port, http_status
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 START_S = 90
@@ -103,10 +102,8 @@ def _runs(pid: int) -> bool:
 
 
 def answers(run: Run) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{run.port}/healthz", timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
+    said = http_status("127.0.0.1", run.port, "/healthz")
+    return said is not None and said[0] == 200
 
 
 @pytest.fixture
@@ -145,34 +142,44 @@ def test_it_starts_on_an_empty_home_stops_on_sigterm_and_starts_again_within_ten
     assert second.stop(signal.SIGINT) == 0
 
 
-def test_it_starts_web_again_when_it_was_killed(up: Callable[..., Run]) -> None:
-    run = up()
-    run.wait_started()
+@pytest.fixture(scope="module")
+def running(docker_host: str) -> Iterator[Run]:
+    """One that goes on running."""
+    with tempfile.TemporaryDirectory(prefix="iy-up-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        run = Run(Path(folder) / "home", docker_host)
+        run.wait_started()
+        yield run
+        run.stop()
+
+
+def test_it_starts_web_again_when_it_was_killed(running: Run) -> None:
+    run = running
     [web] = [pid for pid, args in run.children().items() if "uvicorn" in args]
     os.kill(web, signal.SIGKILL)
     assert eventually(lambda: "web ended with signal 9 and starts again in 1 s" in run.said)
     assert eventually(lambda: web not in run.children() and answers(run), 30)
 
 
-def test_it_leaves_nothing_behind_when_it_is_killed_itself(up: Callable[..., Run]) -> None:
+def test_it_runs_beside_another_home_and_leaves_nothing_behind_when_it_is_killed_itself(
+    running: Run, up: Callable[..., Run]
+) -> None:
     run = up()
     run.wait_started()
+    assert answers(run)
+    assert eventually(lambda: answers(running), 30)
     children = run.children()
     assert len(children) >= 5
     run.process.kill()
     run.process.wait()
     assert eventually(lambda: gone(children), 30)
+    assert answers(running)
 
 
-def test_it_runs_two_homes_side_by_side_and_refuses_one_home_twice(up: Callable[..., Run], home: Path) -> None:
-    first, second = up(), up(home.with_name("other"))
-    first.wait_started()
-    second.wait_started()
-    third = up()
-    assert third.process.wait(20) == 1
-    assert f"Imageyard already runs on {home}" in third.said
-    assert answers(first)
-    assert answers(second)
+def test_it_refuses_one_home_twice(running: Run, up: Callable[..., Run]) -> None:
+    second = up(running.home)
+    assert second.process.wait(20) == 1
+    assert f"Imageyard already runs on {running.home}" in second.said
+    assert eventually(lambda: answers(running), 30)
 
 
 def test_it_names_the_variable_when_its_port_is_taken(up: Callable[..., Run]) -> None:
