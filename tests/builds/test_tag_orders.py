@@ -21,8 +21,9 @@ from builds.pipeline import tag_orders as pipeline
 from lib.clock import database_now
 from lib.refusal import Refused
 from registry.actions import publish_lock
-from registry.client import RegistryClient, put_tags
+from registry.client import put_tags
 from registry.models import Registry, Repository, Tag, TagMove
+from registry.opening import open_client
 from tests.builds.tag_orders import ask, at, digest_in, done, succeeded
 from tests.factories import make_build, make_user
 from tests.fake_registry import FakeRegistry, fake_registry
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.django_db
 def fake(repository, rings, settings, tmp_path, monkeypatch) -> Iterator[FakeRegistry]:
     settings.HOME = tmp_path
     monkeypatch.setattr(pipeline, "LOCK_WAIT_S", 0.2)
-    monkeypatch.setattr(pipeline, "RegistryClient", partial(RegistryClient, wait=lambda _s: None))
+    monkeypatch.setattr(pipeline, "open_client", partial(open_client, wait=lambda _s: None))
     monkeypatch.setattr(pipeline, "put_tags", partial(put_tags, wait_back=lambda _s: None))
     with fake_registry() as server:
         Registry.objects.filter(pk=repository.registry_id).update(host=server.host, scheme="http")
