@@ -180,7 +180,7 @@ def test_other_repositories_have_no_say(repository):
     assert facts(repository)["latest"].gone_at is None
 
 
-def test_ten_thousand_tags_take_as_many_queries_as_ten(repository):
+def test_a_thousand_tags_take_as_many_queries_as_ten(repository):
     rule = repository.source.rules.first()
 
     def grow(first: int, count: int) -> None:
@@ -194,13 +194,11 @@ def test_ten_thousand_tags_take_as_many_queries_as_ten(repository):
         )
 
     grow(1, 10)
-    with CaptureQueriesContext(
-        connection,
-    ) as few:
+    with CaptureQueriesContext(connection) as few:
         assert len(tag_facts(repository)) == 10
-    grow(11, 9_990)
+    grow(11, 990)
     with CaptureQueriesContext(connection) as many:
-        assert len(tag_facts(repository)) == 10_000
+        assert len(tag_facts(repository)) == 1_000
     assert len(many) == len(few) <= 9
 
 

@@ -125,9 +125,7 @@ def test_it_answers_a_wrong_page_number_with_the_first(owner, worker):
 
 
 def queries(client, address: str) -> int:
-    with CaptureQueriesContext(
-        connection,
-    ) as seen:
+    with CaptureQueriesContext(connection) as seen:
         assert client.get(address).status_code == 200
     return len(seen)
 

@@ -181,18 +181,18 @@ def test_hostile_forms_harm_nothing(owner, three):
     assert "<script>alert" not in page.content.decode()
 
 
-def test_ten_thousand_tags_take_as_many_queries_as_four(owner, three, repository):
+def test_a_thousand_tags_take_as_many_queries_as_four(owner, three, repository):
     with CaptureQueriesContext(connection) as few:
         owner.post(PREVIEW, LAST_ONE)
     rule = repository.source.rules.first()
     common = {"repository": repository, "source": rule.source, "rule": rule, "ref_type": "branch", "state": "succeeded"}
     Build.objects.bulk_create(
-        Build(number=n, ref=f"b{n % 50}", digest=f"sha256:{n}", **common) for n in range(4, 10_001)
+        Build(number=n, ref=f"b{n % 50}", digest=f"sha256:{n}", **common) for n in range(4, 1_001)
     )
     Tag.objects.bulk_create(
         Tag(repository=repository, name=f"build-{n}", digest=f"sha256:{n}", build_number=n, size_bytes=1_000_000,
             pushed_at=timezone.now() - timedelta(minutes=n))
-        for n in range(4, 10_001)
+        for n in range(4, 1_001)
     )  # fmt: skip
     with CaptureQueriesContext(connection) as many:
         text = words(owner.post(PREVIEW, LAST_ONE))

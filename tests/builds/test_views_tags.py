@@ -1,4 +1,4 @@
-"""Point 4: the list of tags, with 10,000 of them: pages, order, search, images with all their tags, platforms."""
+"""Point 4: the list of tags, with many of them: pages, order, search, images with all their tags, platforms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.factories import make_build
 from tests.sample_image import documents
 
 pytestmark = pytest.mark.django_db
-MANY = 10_000
+MANY = 1_000
 
 
 def digest(number: int) -> str:
@@ -36,7 +36,7 @@ def listed(client, query: str = "") -> list[str]:
 
 @pytest.fixture
 def many(repository):
-    """1.0 to 1.9999, each with a digest, a size, a time and a build of its own; the last is the newest."""
+    """1.0 to 1.999, each with a digest, a size, a time and a build of its own; the last is the newest."""
     now = timezone.now()
     Tag.objects.bulk_create(
         Tag(
@@ -61,7 +61,7 @@ def queries(client, query: str) -> int:
 VIEWS = ["", "?sort=-version", "?sort=version&kind=all", "?sort=size&by=image", "?by=image&q=1.2&kind=all"]
 
 
-def test_ten_thousand_tags_cost_as_many_queries_as_three(reader, repository):
+def test_a_thousand_tags_cost_as_many_queries_as_three(reader, repository):
     put(repository, "1.2", "1.20", "1.200", build_number=1)
     few = [queries(reader, query) for query in VIEWS]
     Tag.objects.bulk_create(
@@ -71,22 +71,22 @@ def test_ten_thousand_tags_cost_as_many_queries_as_three(reader, repository):
 
 
 SORTED = [
-    ("", ["1.9999", "1.9998"]),
+    ("", ["1.999", "1.998"]),
     ("?sort=date", ["1.0", "1.1"]),
-    ("?sort=-version", ["1.9999", "1.9998"]),
+    ("?sort=-version", ["1.999", "1.998"]),
     ("?sort=version", ["1.0", "1.1"]),
     ("?sort=name", ["1.0", "1.1"]),
-    ("?sort=-size", ["1.9999", "1.9998"]),
-    ("?sort=version&page=200", ["1.9950", "1.9951"]),
-    ("?sort=version&page=9999", ["1.9950", "1.9951"]),
-    ("?sort=-version&by=image", ["1.9999", "1.9998"]),
+    ("?sort=-size", ["1.999", "1.998"]),
+    ("?sort=version&page=20", ["1.950", "1.951"]),
+    ("?sort=version&page=9999", ["1.950", "1.951"]),
+    ("?sort=-version&by=image", ["1.999", "1.998"]),
     ("?q=1.99&sort=version", ["1.99", "1.990"]),
     ("?q=%2342", ["1.41"]),
     (f"?q={digest(77)[:-2]}", ["1.255", "1.254"]),  # the last two digits, 00 to ff, are open
 ]
 
 
-def test_ten_thousand_tags_it_sorts_searches_and_pages(reader, many):
+def test_a_thousand_tags_it_sorts_searches_and_pages(reader, many):
     for query, first in SORTED:
         assert listed(reader, query)[: len(first)] == first, query
 
@@ -146,10 +146,10 @@ def test_a_search_finds_an_image_with_all_its_tags(reader, repository):
     assert listed(reader, "?by=image&q=1.2") == ["latest", "1.2"]
 
 
-def test_of_ten_thousand_tags_of_one_image_it_names_a_few_and_leads_to_the_rest(reader, repository):
+def test_of_a_thousand_tags_of_one_image_it_names_a_few_and_leads_to_the_rest(reader, repository):
     put(repository, *(f"1.{number}" for number in range(MANY)))
     answer = reader.get("/r/acme/web/tags?by=image")
-    assert "and 9980 more" in words(answer)
+    assert "and 980 more" in words(answer)
     assert f"?q={digest(1)[:27].replace(':', '%3A')}" in answer.content.decode()
 
 
