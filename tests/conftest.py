@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,9 @@ from hypothesis import settings
 settings.register_profile("few", max_examples=20, deadline=None)
 settings.register_profile("many", max_examples=200, deadline=None)
 
-pytest_plugins = ["tests.real_parts"]
+pytest_plugins = ["tests.real_parts", "tests.stages"]
 
 DATA = Path(__file__).parent / "data"
-_ALL_REAL = re.compile(r"^pytestmark = (?:\[.*)?pytest\.mark\.(?:django_db|browser|engine)\b", re.MULTILINE)
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files that say in one line that all of them needs a database or real parts, where a stage has none.
-
-    Making thousands of tests only to deselect them was a third of the fast part.
-    """
-    left_out = config.getoption("markexpr", "")
-    if not re.search(r"not \([^)]*\bbrowser\b[^)]*\bdatabase\b", left_out) or collection_path.suffix != ".py":
-        return None
-    return True if _ALL_REAL.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 def pytest_collection_finish() -> None:
@@ -36,6 +23,16 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """As it is, and a cheap way back to it for tests that commit."""
+    from django.test import TransactionTestCase
+
+    from tests.emptying import teardown
+
+    TransactionTestCase._fixture_teardown = teardown
 
 
 @pytest.fixture(scope="session")
