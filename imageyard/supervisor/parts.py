@@ -95,6 +95,9 @@ class Postgres:
         argv = [*self._as_user, _postgres_tool("postgres"), "-D", str(self.folder), "-h", "127.0.0.1"]
         argv += ["-p", str(self.port), "-k", "", "-c", "fsync=off", "-c", "synchronous_commit=off"]
         argv += ["-c", "full_page_writes=off", "-c", "max_connections=200"]
+        # Tests undo what they write: nothing is worth cleaning up, replaying, or compiling a plan of its own for.
+        argv += ["-c", "autovacuum=off", "-c", "jit=off", "-c", "wal_level=minimal", "-c", "max_wal_senders=0"]
+        argv += ["-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=1h"]
         self.child = Child("PostgreSQL", argv, log=home / "log" / "postgres.log")
 
     def start(self) -> None:
