@@ -24,7 +24,10 @@ STAGES = {
     # What touches the database, on the one that needs no server.
     "sqlite": ["-m", f"database and not ({REAL} or slow or compose)", *TWO, "load", "--hypothesis-profile=few"],
     # Everything that touches the database, threads that race for a row included.
-    "postgres": ["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],
+    "postgres": [
+        *["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],
+        "--hypothesis-profile=few",
+    ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
     "real": [
         *["-m", f"({REAL} or slow or random_input) and not compose", *TWO, "loadfile"],
