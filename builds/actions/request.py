@@ -151,9 +151,10 @@ def _request_one(
 
 def next_number(repository_id: int) -> int:
     """The next build number of a repository; the row stays locked until the caller's transaction ends."""
-    BuildSequence.objects.get_or_create(repository_id=repository_id)
     rows = BuildSequence.objects.filter(repository_id=repository_id)
-    rows.update(last=F("last") + 1)
+    if not rows.update(last=F("last") + 1):  # the first build
+        BuildSequence.objects.get_or_create(repository_id=repository_id)
+        rows.update(last=F("last") + 1)
     return int(rows.values_list("last", flat=True)[0])
 
 

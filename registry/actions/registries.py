@@ -21,8 +21,11 @@ def default_registry() -> Registry:
             "name": settings.REGISTRY_HOST,
             "scheme": settings.REGISTRY_SCHEME,
             "kind": kind_of_host(settings.REGISTRY_HOST),
+            "is_default": found is None,
         },
     )
+    if registry.is_default:
+        return registry
     with transaction.atomic():
         list(Registry.objects.select_for_update().order_by("pk"))  # two processes at their first start
         Registry.objects.filter(is_default=True).exclude(pk=registry.pk).update(is_default=False)
