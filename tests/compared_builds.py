@@ -64,21 +64,22 @@ def add_build(rule: BuildRule, commit: str, *, cached: tuple[int, ...] = (), pac
         **fields,
     )
     build.plan = build.plan | {"passed": {"args": args, "secrets": [], "ssh": []}}
-    layers = []
+    layers, steps = [], []
     for index, (name, operation, paths, seconds, size, line, inputs) in enumerate(GRAPH, 1):
         full = name.format(base=f"{BASE}@sha256:{digest}", more=more)
         size_mb = sizes.get(index, size)
         hit = index in cached
-        Step.objects.create(
+        steps.append(Step(
             build=build, attempt=1, index=index, name=full, vertex=f"sha256:{build.pk}{index}", state="succeeded",
             internal=name.startswith("[internal]"), cached=hit, duration_s=0.0 if hit else seconds * pace,
             started_at=build.started_at, finished_at=now, operation=operation, paths=paths, inputs=inputs,
             fingerprint=sha256(f"{operation} {full.partition('] ')[2]}".encode()).hexdigest(), dockerfile_line=line,
             dockerfile_lines=[line] if line else [], layer_bytes=size_mb * MB or None,
-        )  # fmt: skip
+        ))  # fmt: skip
         if size_mb and operation:
             key = digest[:2] if index == 2 else f"{index}{commit[:5]}" if size_mb != size or index == 8 else f"{index}"
             layers.append({"digest": f"sha256:{key}", "size_bytes": size_mb * MB, "step": index})
+    Step.objects.bulk_create(steps)
     build.size_bytes = sum(layer["size_bytes"] for layer in layers)
     build.save()
     BuildRecord.objects.create(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import Model
 
 from accounts.models import Membership, Namespace, Role, User
 from builds.actions.request import next_number
@@ -12,11 +14,17 @@ from registry.actions import default_registry
 from registry.models import Repository
 
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+Row = TypeVar("Row", bound=Model)
+
+
+def found_or_made(model: type[Row], known: dict[str, Any], fields: dict[str, Any]) -> Row:
+    """As `get_or_create` without its savepoint: thousands of tests begin here, and none makes one row twice at once."""
+    rows = model._default_manager
+    return rows.filter(**known).first() or rows.create(**known, **fields)
 
 
 def make_user(username: str = "alice", **fields: Any) -> User:
-    user, _ = User.objects.get_or_create(username=username, defaults=fields)
-    return user
+    return found_or_made(User, {"username": username}, fields)
 
 
 def make_admin(username: str = "admin") -> User:
@@ -25,13 +33,14 @@ def make_admin(username: str = "admin") -> User:
 
 def make_member(namespace: Namespace, username: str, role: Role) -> User:
     user = make_user(username)
-    Membership.objects.update_or_create(namespace=namespace, user=user, defaults={"role": role})
+    if not Membership.objects.filter(namespace=namespace, user=user).update(role=role):
+        Membership.objects.create(namespace=namespace, user=user, role=role)
     return user
 
 
 def make_repository(path: str = "acme/web", *, owner: User | None = None, **fields: Any) -> Repository:
     space, name = path.split("/")
-    namespace, _ = Namespace.objects.get_or_create(name=space)
+    namespace = found_or_made(Namespace, {"name": space}, {})
     if owner is not None:
         make_member(namespace, owner.username, Role.OWNER)
     found = Repository.objects.filter(namespace=namespace, name=name).first()
@@ -52,7 +61,7 @@ def make_rule(source: Source | None = None, **fields: Any) -> BuildRule:
 
 def make_build(rule: BuildRule | None = None, **fields: Any) -> Build:
     """A queued build of `main` unless told otherwise."""
-    rule = rule or BuildRule.objects.first() or make_rule()
+    rule = rule or BuildRule.objects.select_related("source__repository__namespace").first() or make_rule()
     repository = rule.source.repository
     fields = {"ref_type": rule.ref_type, "ref": "main", "commit": COMMIT, "state": State.QUEUED, **fields}
     fields.setdefault(

@@ -252,9 +252,11 @@ def _running(repository: Repository, *, steps_done: int) -> None:
     build = _build(
         main, "main", "building", queued_at=started, started_at=started, worker="worker@builder-1", steps_total=6
     )
+    steps = []
     for index, name in enumerate(STEPS):
         state = "succeeded" if index < steps_done else "running" if index == steps_done else "pending"
-        Step.objects.create(build=build, attempt=1, index=index, name=name, state=state, started_at=started)
+        steps.append(Step(build=build, attempt=1, index=index, name=name, state=state, started_at=started))
+    Step.objects.bulk_create(steps)
 
 
 def _queued(repository: Repository) -> None:
