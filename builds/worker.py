@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -57,7 +58,9 @@ class _Name:
 def _main_process_starts(**_: Any) -> None:
     # Set before the pool forks, so that every slot knows whose it is.
     _Name.value = _own_name()
-    # The slots share the memory of what is loaded now for as long as nobody looks for garbage in it.
+    # What the slots do is loaded once, before they fork: each would load it in front of its first build.
+    importlib.import_module("builds.pipeline")
+    # They share the memory of what is there now for as long as nobody looks for garbage in it.
     gc.freeze()
 
 
