@@ -44,13 +44,27 @@ export class BuildParts {
         const twin = part.querySelector(`#${CSS.escape(details.id)}`);
         if (twin) twin.open = details.open;
       }
-      const focus = old.contains(document.activeElement) ? document.activeElement.id : "";
+      const twin = old.contains(document.activeElement) && twinOf(document.activeElement, old, part);
       old.replaceWith(document.adoptNode(part));
-      if (focus) document.getElementById(focus)?.focus();
+      if (twin) twin.focus({ preventScroll: true });
     }
     const title = document.querySelector("[data-page-title]")?.dataset.pageTitle;
     const tab = document.querySelector("[data-tab-title]")?.dataset.tabTitle ?? "";
     if (title) document.title = tab + title;
     this.onChange();
   }
+}
+
+const PRESSED = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+// What `one` of the old part is in the fresh one: by its id, else in its turn among those with the same name and place.
+function twinOf(one, old, fresh) {
+  if (one.id) return fresh.querySelector(`#${CSS.escape(one.id)}`);
+  const alike = (root) => [...root.querySelectorAll(PRESSED)].filter((other) => nameOf(other) === nameOf(one));
+  return alike(fresh)[alike(old).indexOf(one)];
+}
+
+function nameOf(one) {
+  const name = one.getAttribute("href") ?? one.getAttribute("name") ?? one.getAttribute("aria-label") ?? "";
+  return `${one.localName} ${one.closest("[id]").id} ${name}`;
 }

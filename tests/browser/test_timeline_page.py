@@ -73,6 +73,20 @@ def test_a_fold_that_was_opened_stays_open_when_news_comes(site, page):
     assert page.evaluate("document.activeElement.id") == "t6"
 
 
+@pytest.mark.parametrize("held", ["#build-header h1 a", "#timeline summary.time-line-lane"])
+def test_what_has_the_focus_keeps_it_when_news_replaces_its_part(site, page, held):
+    """What needs no id of its own, by keyboard: else Tab would begin at the top of the page again."""
+    scene = site.scene("timed_build", path="acme/held", until_s=10)
+    page.goto(f"{scene['path']}?tab=timeline")
+    before = page.locator(held).first.element_handle()
+    before.focus()
+    site.scene("timed_end", build_id=scene["id"])
+    page.wait_for_selector("#timeline:not([data-live])")
+    page.wait_for_function("document.getElementById('build-header').dataset.buildState === 'succeeded'")
+    assert not before.evaluate("(one) => one.isConnected")
+    assert page.locator(held).first.evaluate("(one) => one === document.activeElement")
+
+
 def test_it_fits_a_phone(site, browser):
     scene = site.scene("timed_build", path="acme/phone", until_s=10)
     for page in page_of(site, browser):
