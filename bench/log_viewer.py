@@ -67,7 +67,8 @@ def _site() -> Iterator[Site]:
     folder = Path(tempfile.mkdtemp(prefix="iy-log-", dir="/tmp"))
     redis = Redis(folder)
     try:
-        with running(redis), serving(folder, redis.url, "tests.browser.build_scenes") as site:
+        with running(redis), serving(folder, redis.url) as site:
+            site.begin("tests.browser.build_scenes")
             yield site
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,7 +76,7 @@ def _site() -> Iterator[Site]:
 
 def _page(browser: Browser, site: Site) -> Page:
     page = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 860}).new_page()
-    log_in(page)
+    log_in(site, page)
     return page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -152,13 +153,24 @@ def site(served: Site) -> Site:
     return served
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    """Ends with its module: as long as Playwright runs, no other test of the process may have an event loop."""
+@pytest.fixture(scope="session")
+def launched(chromium: str) -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """One Chromium for all files, and the event loop in which Playwright waits for it."""
     with sync_playwright() as playwright:
+        loop = asyncio.get_running_loop()
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        yield steady(browser)
+        asyncio._set_running_loop(None)
+        yield steady(browser), loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launched: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """Playwright's loop counts as running for one file: meanwhile no other test of the process may have its own."""
+    asyncio._set_running_loop(launched[1])
+    yield launched[0]
+    asyncio._set_running_loop(None)
 
 
 def page_of(site: Site, browser: Browser) -> Iterator[Page]:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from tests.browser.build_site import site  # noqa: F401 — fixture
+from tests.browser.build_site import launched, served, site  # noqa: F401 — fixtures
 from tests.browser.page_site import browser, page, plain, sample  # noqa: F401 — fixtures

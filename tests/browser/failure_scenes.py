@@ -1,15 +1,8 @@
 """Failed builds with their records, and Dockerfiles with what is known of their lines: scenes beside `build_scenes`."""
 
-# ruff: noqa: E402 — models can be imported only after Django is set up
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
-
-import django
-
-django.setup()
 
 from django.utils import timezone
 
@@ -17,7 +10,7 @@ from builds import live
 from builds.core.failure_digest import FailureDigest, last_lines
 from builds.models import Build, BuildRecord, Step
 from tests.browser import build_scenes
-from tests.browser.build_scenes import NPM, STEPS, TESTS, build, people, write  # noqa: F401 — a scene
+from tests.browser.build_scenes import NPM, STEPS, TESTS, build, write
 
 DOCKERFILE = """\
 # syntax=docker/dockerfile:1
@@ -129,10 +122,3 @@ def end_of_step(build_id: int, index: int) -> dict[str, Any]:
     )
     live.announce(build_id, "state", {"state": "building"})
     return {}
-
-
-if __name__ == "__main__":
-    for line in sys.stdin:
-        scene, arguments = json.loads(line)
-        sys.stdout.write(json.dumps(globals()[scene](**arguments)) + "\n")
-        sys.stdout.flush()

@@ -1,35 +1,23 @@
-"""What happens behind the pages while a browser looks: one JSON line in, one out. Ended by its standard input."""
+"""What happens behind the pages while a browser looks: scenes with the sample set."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
+from django.utils import timezone
 
-import django
-
-django.setup()
-
-from django.utils import timezone  # noqa: E402
-
-from accounts.models import User  # noqa: E402
-from builds import live  # noqa: E402
-from builds.actions.image_looks import topic_of  # noqa: E402
-from builds.models import Build, ImageLook, Source, TagOrder  # noqa: E402
-from registry.actions import TagPut, record_tags  # noqa: E402
-from registry.core.origin import Origin  # noqa: E402
-from registry.models import Repository  # noqa: E402
-from tests.factories import make_admin  # noqa: E402
-from tests.sample import fill  # noqa: E402
-from tests.sample_builds import add_builds  # noqa: E402
-from tests.sample_forges import connect  # noqa: E402
-from tests.sample_tags import older_document  # noqa: E402
-from tests.sample_triggers import ask  # noqa: E402
-
-PASSWORD = "correct horse battery"
+from builds import live
+from builds.actions.image_looks import topic_of
+from builds.models import Build, ImageLook, Source, TagOrder
+from registry.actions import TagPut, record_tags
+from registry.core.origin import Origin
+from registry.models import Repository
+from tests.factories import make_admin
+from tests.sample import fill
+from tests.sample_builds import add_builds
+from tests.sample_forges import connect
+from tests.sample_tags import older_document
+from tests.sample_triggers import ask
 
 
 def people() -> dict[str, Any]:
@@ -37,9 +25,6 @@ def people() -> dict[str, Any]:
     fill(make_admin())
     connect("acme/web")
     ask(make_admin(), "tools/backup")
-    for user in User.objects.all():
-        user.set_password(PASSWORD)
-        user.save()
     return {}
 
 
@@ -128,10 +113,3 @@ def deliver(path: str) -> dict[str, Any]:
         connected_at=timezone.now(), last_delivery_at=timezone.now()
     )
     return {}
-
-
-if __name__ == "__main__":
-    for line in sys.stdin:
-        scene, arguments = json.loads(line)
-        sys.stdout.write(json.dumps(globals()[scene](**arguments)) + "\n")
-        sys.stdout.flush()

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from tests.browser.build_site import Site, browser, log_in, serving
+from tests.browser.build_site import Site, browser, log_in
 
 __all__ = ["browser", "page", "plain", "sample"]
 
 
 @pytest.fixture(scope="module")
-def sample(redis_url: str, tmp_path_factory) -> Iterator[Site]:
-    with serving(tmp_path_factory.mktemp("sample"), redis_url, "tests.browser.page_scenes") as made:
-        yield made
+def sample(served: Site) -> Site:
+    served.begin("tests.browser.page_scenes")
+    return served
 
 
 def opened(site: Site, browser: Browser, user: str = "admin", **options) -> tuple[Page, list[str]]:
@@ -29,7 +29,7 @@ def opened(site: Site, browser: Browser, user: str = "admin", **options) -> tupl
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda said: problems.append(said.text) if is_complaint(said) else None)
     if user:
-        log_in(page, user)
+        log_in(site, page, user)
     return page, problems
 
 

@@ -7,18 +7,17 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.build_site import Site, serving
-from tests.browser.page_site import browser, opened  # noqa: F401 — fixtures
+from tests.browser.build_site import Site, web_beside
+from tests.browser.page_site import browser, opened, sample  # noqa: F401 — fixtures
 
 pytestmark = pytest.mark.browser
 HOST = "registry.example.com"
 
 
 @pytest.fixture(scope="module")
-def yard(redis_url: str, tmp_path_factory) -> Iterator[Site]:
+def yard(sample: Site) -> Iterator[Site]:  # noqa: F811
     """A site with a registry of its own, which takes tokens."""
-    more = {"IMAGEYARD_REGISTRY": HOST, "IMAGEYARD_REGISTRY_AUTH": "token"}
-    with serving(tmp_path_factory.mktemp("accounts"), redis_url, "tests.browser.page_scenes", **more) as made:
+    with web_beside(sample, IMAGEYARD_REGISTRY=HOST, IMAGEYARD_REGISTRY_AUTH="token") as made:
         yield made
 
 

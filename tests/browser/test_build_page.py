@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.build_site import log_in, page_of
+from tests.browser.build_site import log_in, log_in_by_form, page_of
 from tests.browser.test_log_view import shown, wait_for_lines
 
 pytestmark = pytest.mark.browser
@@ -208,7 +208,7 @@ def test_it_works_without_scripts(browser, site):
     build = site.scene("failed")
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page)
+    log_in_by_form(page)
     page.goto(build["url"])
     assert "npm error Test failed." in text(page, "[data-log-static]")
     page.click("[data-step-link='6']")
@@ -234,7 +234,7 @@ def test_a_reader_finds_nothing_to_press_and_a_stranger_nothing_at_all(browser, 
         context = browser.new_context(base_url=site.url)
         page = context.new_page()
         if user:
-            log_in(page, user)
+            log_in(site, page, user)
         assert page.goto(build["url"]).status == status
         assert page.locator("#build-retry").count() == 0
         context.close()

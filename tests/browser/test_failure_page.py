@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.browser.build_site import CHECKOUT, Site, page_of
+from tests.browser.build_site import Site, page_of
 from tests.browser.test_log_view import shown, wait_for_lines
 
 pytestmark = pytest.mark.browser
@@ -20,34 +18,13 @@ PHONE = {"width": 390, "height": 844}
 WIDE = {"width": 1280, "height": 800}
 
 
-class Scenes:
-    """Failed builds beside the scenes of the site, in its database."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-
-    def __call__(self, name: str, **arguments: Any) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        assert answer, f"the scene {name} ended its process"
-        return dict(json.loads(answer))
+Scenes = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def scene(site: Site) -> Iterator[Scenes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.browser.failure_scenes"],
-        cwd=CHECKOUT,
-        env=site.environ,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        yield Scenes(process)
-        process.kill()
+def scene(site: Site) -> Scenes:
+    """Failed builds beside the scenes of the site, in its database."""
+    return partial(site.scene, module="tests.browser.failure_scenes")
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.build_site import log_in_by_form
 from tests.browser.page_site import opened
 
 pytestmark = pytest.mark.browser
 
 
-def test_it_leads_a_newcomer_from_an_empty_page_to_the_first_build(sample, page):
-    page.goto("/")
+def test_it_leads_a_newcomer_from_the_log_in_to_the_first_build(sample, browser):
+    page, problems = opened(sample, browser, user="")
+    log_in_by_form(page)
     page.get_by_role("link", name="New repository").click()
     page.get_by_label("Namespace").fill("acme")
     page.get_by_label("Name", exact=True).fill("first")
@@ -32,6 +34,8 @@ def test_it_leads_a_newcomer_from_an_empty_page_to_the_first_build(sample, page)
     expect(page.locator("#verdicts")).to_contain_text("1 build would start")
     page.get_by_role("button", name="Start the build").click()
     page.wait_for_url("**/r/acme/first/builds/1")
+    page.context.close()
+    assert not problems, problems
 
 
 def test_it_tries_rules_while_they_are_typed_and_says_problems_at_the_field(page):
@@ -109,6 +113,7 @@ def test_it_searches_while_one_types(page):
 
 def test_it_follows_the_system_until_one_chooses_and_keeps_the_choice(sample, browser):
     look, _ = opened(sample, browser, color_scheme="dark")
+    look.goto("/")
     theme = "document.documentElement.dataset.bsTheme"
     assert look.evaluate(theme) == "dark"
     look.get_by_role("button", name="Switch between light and dark").click()
