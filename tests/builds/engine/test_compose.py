@@ -127,15 +127,22 @@ class TestSpellingOut:
         assert str(tree) not in refused.value.problems[0]
 
 
+@pytest.fixture(scope="module")
+def pulled(docker_host: str, base_image: str) -> str:
+    """The small base image, in the engine once for all tests."""
+    with bare_client(docker_host, StopFlag()) as client:
+        client("pull", "--quiet", base_image)
+    return base_image
+
+
 @pytest.fixture
-def project(docker: Docker, base_image: str, tmp_path: Path) -> Iterator[Any]:
+def project(docker: Docker, pulled: str, tmp_path: Path) -> Iterator[Any]:
     """Makes projects of services with the small base image; all are gone afterwards, and that is looked at."""
-    docker("pull", "--quiet", base_image)
     made: list[ComposeProject] = []
 
     def make(**services: dict[str, Any]) -> ComposeProject:
         name = f"iytest-{uuid.uuid4().hex[:8]}"
-        full = {key: {"image": base_image, "restart": "no", **service} for key, service in services.items()}
+        full = {key: {"image": pulled, "restart": "no", **service} for key, service in services.items()}
         made.append(ComposeProject(docker, tmp_path, {"name": name, "services": full}))
         return made[-1]
 
@@ -218,10 +225,9 @@ class TestRunning:
         assert stopped.value.reason == "timeout"
         assert time.monotonic() - began < 20
 
-    def test_a_run_that_is_told_to_stop_ends_the_test(self, docker, base_image, tmp_path):
-        docker("pull", "--quiet", base_image)
+    def test_a_run_that_is_told_to_stop_ends_the_test(self, docker, pulled, tmp_path):
         stop = StopFlag()
-        services = {"sut": {"image": base_image, **sh("echo here; sleep 600")}}
+        services = {"sut": {"image": pulled, **sh("echo here; sleep 600")}}
         made = ComposeProject(
             Docker(docker.host, docker.config, stop),
             tmp_path,
