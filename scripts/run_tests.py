@@ -19,10 +19,10 @@ REAL = "engine or redis or git_server or browser"
 TWO = ["-n", "2", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
 STAGES = {
-    # A person waits for it: no service, no database, and few random inputs.
-    "unit": ["-m", f"not ({REAL} or slow or compose or database)", *TWO, "load", "--hypothesis-profile=few"],
+    # A person waits for it: no service, no database, and no random inputs, which "real" has ten times as many of.
+    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *TWO, "load"],
     # What touches the database, on the one that needs no server.
-    "sqlite": ["-m", f"database and not ({REAL} or slow or compose)", *TWO, "load", "--hypothesis-profile=few"],
+    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *TWO, "load"],
     # Everything that touches the database, threads that race for a row included.
     "postgres": [
         *["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],

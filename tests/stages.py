@@ -51,10 +51,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if can_hold(wanted, *guess(collection_path)) else True
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks are set by now; none is deselected yet."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks are set by now. What the stage does not take goes before Hypothesis sees it and reads all our modules."""
+    wanted = config.getoption("markexpr", "")
+    marks = [check(item) for item in items]
+    taken = [not wanted or can_hold(wanted, has, has) for has in marks]
+    config.hook.pytest_deselected(items=[item for item, is_taken in zip(items, taken, strict=True) if not is_taken])
+    items[:] = [item for item, is_taken in zip(items, taken, strict=True) if is_taken]
     for item in items:
-        check(item)
         if isinstance(item, pytest.Function) and item.cls is None:
             item.fixturenames = needed(item)
 
@@ -91,13 +95,14 @@ def can_hold(wanted: str, may: frozenset[str], have: frozenset[str]) -> bool:
     )
 
 
-def check(item: pytest.Item) -> None:
-    """Stop where a test has a mark that its file was not guessed to have: a stage would leave it out unseen."""
+def check(item: pytest.Item) -> frozenset[str]:
+    """The marks of a test. Stops where its file was not guessed to have them: a stage would leave it out unseen."""
     may, have = guess(item.path)
-    marks = {mark.name for mark in item.iter_markers()} & MARKS
+    marks = frozenset(mark.name for mark in item.iter_markers()) & MARKS
     if marks - may or have - marks:
         wrong = ", ".join(sorted((marks - may) | (have - marks)))
         raise pytest.UsageError(f"{item.nodeid}: tests/stages.py guesses its marks wrong ({wrong}); teach it by WORDS")
+    return marks
 
 
 def needed(item: pytest.Function) -> list[str]:
