@@ -158,9 +158,9 @@ def launched(chromium: str) -> Iterator[tuple[Browser, asyncio.AbstractEventLoop
     """One Chromium for all files, and the event loop in which Playwright waits for it."""
     with sync_playwright() as playwright:
         loop = asyncio.get_running_loop()
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        browser = steady(playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS))
         asyncio._set_running_loop(None)
-        yield steady(browser), loop
+        yield browser, loop
         asyncio._set_running_loop(loop)
         browser.close()
 
