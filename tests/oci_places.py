@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.oci_client import ByToken, Content, Place, digest_of
-from tests.yard import Yard
+from tests.yard import PLAIN, Yard
 
 # What Distribution 2.8 cannot do, by test, and why. Each must fail there, or its line goes.
 _NO_REFERRERS = "2.8 has no referrers API; clients fall back to the tag `sha256-<hex>`, which has a test of its own"
@@ -60,8 +60,9 @@ def is_2_8() -> bool:
 
 @dataclass(frozen=True)
 class Around:
-    """Doors to the registry: of a robot that writes in `acme`, of an administrator, and of nobody."""
+    """Doors to the registry: of a robot that writes in the namespace, of an administrator, and of nobody."""
 
+    space: str
     robot: httpx.Client
     admin: httpx.Client
     nobody: httpx.Client
@@ -69,16 +70,16 @@ class Around:
 
 @pytest.fixture(scope="module")
 def around(own_yard: Yard) -> Iterator[Around]:
-    for space in ("acme", "other"):
-        own_yard.send("POST", "/namespaces", {"name": space})
-    own_yard.send("POST", "/namespaces/acme/robots", {"name": "deploy", "role": "write"}, status=201)
-    made = own_yard.send("POST", "/namespaces/acme/robots/deploy/tokens", {"name": "conformance", "scope": "push"})
+    space = f"oci-{uuid.uuid4().hex[:8]}"  # of this file: others use the yard too
+    own_yard.send("POST", "/namespaces", {"name": space})
+    own_yard.send("POST", f"/namespaces/{space}/robots", {"name": "deploy", "role": "write"}, status=201)
+    made = own_yard.send("POST", f"/namespaces/{space}/robots/deploy/tokens", {"name": "conformance", "scope": "push"})
     address = f"http://{own_yard.registry}"
     doors = [
-        httpx.Client(base_url=address, auth=ByToken(*login), timeout=30)
-        for login in (("acme+deploy", made["token"]), ("admin", own_yard.token), ())
+        httpx.Client(base_url=address, auth=ByToken(*login), timeout=30, **PLAIN)
+        for login in ((f"{space}+deploy", made["token"]), ("admin", own_yard.token), ())
     ]
-    yield Around(*doors)
+    yield Around(space, *doors)
     for door in doors:
         door.close()
 
@@ -86,7 +87,7 @@ def around(own_yard: Yard) -> Iterator[Around]:
 @pytest.fixture
 def place(around: Around) -> Place:
     """A repository of this test, which the first push makes."""
-    return Place(around.robot, f"acme/{uuid.uuid4().hex[:12]}")
+    return Place(around.robot, f"{around.space}/{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.ports import free_port, http_status
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 FINAL = {"succeeded", "failed", "cancelled", "superseded"}
@@ -31,6 +31,8 @@ MANIFESTS = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
+# For plain HTTP: reading the certificates of the authorities takes longer than most answers.
+PLAIN: dict[str, Any] = {"verify": False}
 T = TypeVar("T")
 
 
@@ -135,7 +137,7 @@ class Linked:
                 **headers,
             },
             timeout=30,
-            verify=False,  # plain HTTP: reading the authorities' certificates takes longer than the answer
+            **PLAIN,
         )
 
     def trigger(self, ref: str = "main", *, ref_type: str = "branch", commit: str = "") -> dict[str, Any]:
@@ -166,7 +168,7 @@ class Linked:
         """Newest first."""
         return list(self.yard.get(f"/repositories/{self.path}/builds")["items"])
 
-    def build_push(self, commit: str, *, timeout_s: float = 60, look_s: float = 0.1, **push: Any) -> dict[str, Any]:
+    def build_push(self, commit: str, *, timeout_s: float = 60, **push: Any) -> dict[str, Any]:
         """Push, and wait until the build that came of it is over."""
         answer = self.push(commit, **push)
         assert answer.status_code == 202, answer.text
@@ -174,7 +176,7 @@ class Linked:
         builds = delivery["builds"]
         assert builds, delivery
         first = builds[0]["id"] if isinstance(builds[0], dict) else builds[0]
-        return self.yard.wait(first, timeout_s=timeout_s, look_s=look_s)
+        return self.yard.wait(first, timeout_s=timeout_s)
 
 
 @dataclass
@@ -192,7 +194,7 @@ class Yard:
 
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}"}
-        self.client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30)
+        self.client = httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30, **PLAIN)
 
     def get(self, path: str) -> Any:
         answer = self.client.get(path)
@@ -228,19 +230,21 @@ class Yard:
     def build(self, build_id: int) -> dict[str, Any]:
         return dict(self.get(f"/builds/{build_id}"))
 
-    def wait(
-        self, build_id: int, *, until: set[str] | None = None, timeout_s: float = 60, look_s: float = 0.1
-    ) -> dict[str, Any]:
+    def wait(self, build_id: int, *, until: set[str] | None = None, timeout_s: float = 60) -> dict[str, Any]:
         """The build once its state is one of `until` (final states by default)."""
         wanted = until or FINAL
         give_up = time.monotonic() + timeout_s
-        while True:
-            build = self.build(build_id)
-            if build["state"] in wanted:
-                return build
+        # The database is asked in the meantime: web would take a seventh of a processor to say that it is not over.
+        while self._state(build_id) not in wanted | FINAL and time.monotonic() < give_up:
+            time.sleep(0.05)
+        build = self.build(build_id)
+        if build["state"] not in wanted:
             assert build["state"] not in FINAL, f"ended as {build['state']}: {build['sentence']}"
-            assert time.monotonic() < give_up, f"still {build['state']} after {timeout_s} s: {build['sentence']}"
-            time.sleep(look_s)
+            raise AssertionError(f"still {build['state']} after {timeout_s} s: {build['sentence']}")
+        return build
+
+    def _state(self, build_id: int) -> str:
+        return str(self.sql("SELECT state FROM builds_build WHERE id = ?", build_id)[0][0])
 
     def log(self, build_id: int, **query: Any) -> bytes:
         answer = self.client.get(f"/builds/{build_id}/log", params=query)
@@ -262,15 +266,25 @@ class Yard:
         command, env = [sys.executable, "manage.py", *arguments], self.environ | environ
         return subprocess.run(command, cwd=CHECKOUT, env=env, check=True, capture_output=True, text=True).stdout
 
+    def shell(self, program: str, **environ: str) -> str:
+        """Run a program with Django as the yard has it; what it prints."""
+        return self.manage("shell", "--no-imports", "--command", program, **environ)
+
     def wait_healthy(self) -> None:
         """Wait until web serves again."""
 
-        def serves() -> bool:
-            with suppress(httpx.HTTPError):
-                return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
-            return False
+        until(lambda: self.answers("/healthz"), timeout_s=60, what="web")
 
-        until(serves, timeout_s=60, what="web")
+    def answers(self, path: str) -> bool:
+        """Whether web answers a question about its health with 200."""
+        said = http_status(*self.address, path, timeout_s=10)
+        return said is not None and said[0] == 200
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where web listens."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return host, int(port)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the API has no call for, in the yard's own database."""
@@ -319,7 +333,7 @@ class Yard:
         """Push an image to another repository of the registry, as somebody else would."""
         manifest = self._registry(f"/v2/{old}/manifests/{tag}")
         parts = manifest.json()
-        with httpx.Client(base_url=f"http://{self.registry}", timeout=10) as registry:
+        with httpx.Client(base_url=f"http://{self.registry}", timeout=10, **PLAIN) as registry:
             for blob in (parts["config"], *parts["layers"]):
                 registry.post(f"/v2/{new}/blobs/uploads/?mount={blob['digest']}&from={old}").raise_for_status()
             headers = {"Content-Type": parts["mediaType"]}
@@ -327,21 +341,36 @@ class Yard:
 
     def _registry(self, path: str) -> httpx.Response:
         headers = {"Accept": MANIFESTS} | self.bearer(f"repository:{'/'.join(path.split('/')[2:4])}:pull")
-        return httpx.get(f"http://{self.registry}{path}", headers=headers, timeout=30)
+        return httpx.get(f"http://{self.registry}{path}", headers=headers, timeout=30, **PLAIN)
 
     def bearer(self, scope: str) -> dict[str, str]:
         """The header that lets an administrator in at the yard's own registry; none where the registry is not its."""
         if not self.owns_registry:
             return {}
         query = {"service": self.registry, "scope": scope}
-        answer = httpx.get(f"{self.url}/registry/token", params=query, auth=("admin", self.token), timeout=30)
+        answer = httpx.get(f"{self.url}/registry/token", params=query, auth=("admin", self.token), timeout=30, **PLAIN)
         return {"Authorization": f"Bearer {answer.json()['token']}"}
 
     @property
     def owns_registry(self) -> bool:
         """Whether its registry sends people to it for a token."""
-        challenge = httpx.get(f"http://{self.registry}/v2/", timeout=30).headers.get("WWW-Authenticate", "")
+        challenge = httpx.get(f"http://{self.registry}/v2/", timeout=30, **PLAIN).headers.get("WWW-Authenticate", "")
         return f"{self.url}/registry/token" in challenge
+
+    @contextmanager
+    def awake(self) -> Iterator[Yard]:
+        """Let it run while it is used: one that waits takes a twentieth of a processor."""
+        self._signal(signal.SIGCONT)
+        # The worker reports itself at once, since it slept past its time.
+        until(lambda: self.answers("/readyz"), timeout_s=60, what="a yard that woke up")
+        yield self
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Parents first, for the supervisor starts again what it sees end."""
+        for pid in (self.process.pid, *self.processes(sys.executable)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def processes(self, what: str) -> list[int]:
         """Process ids below the supervisor whose command line holds `what`, parents first."""
@@ -388,6 +417,7 @@ def running_yard(home: Path, *, redis_url: str, registry: str, docker_host: str,
         _wait_ready(yard)
         yield yard
     finally:
+        yard._signal(signal.SIGCONT)
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(60)
@@ -401,12 +431,9 @@ def _wait_ready(yard: Yard, timeout_s: float = 300) -> None:
     last = ""
     while time.monotonic() < give_up:
         assert yard.process.poll() is None, f"the supervisor ended with {yard.process.returncode}"
-        try:
-            answer = httpx.get(f"{yard.url}/readyz", timeout=5)
-            if answer.status_code == 200:
-                return
-            last = answer.text
-        except httpx.HTTPError as error:
-            last = str(error)
+        answer = http_status(*yard.address, "/readyz", timeout_s=5)
+        if answer is not None and answer[0] == 200:
+            return
+        last = answer[1].decode(errors="replace") if answer else "web does not answer"
         time.sleep(0.2)
     raise AssertionError(f"Imageyard is not ready: {last}")

@@ -1,22 +1,27 @@
-"""Parts that a test can break and mend again, and a viewer that follows a build's log as a browser would."""
+"""Yards that rest until they are used, parts of them to break and mend again, and a viewer that follows a log."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import redis
 import websockets
 
 from imageyard.supervisor.parts import Redis
-from tests.yard import Yard, until
+from tests.real_parts import running
+from tests.yard import Yard, running_yard, until
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
@@ -91,6 +96,48 @@ class Cable:
                 other.sendall(data)
         with suppress(OSError):
             other.shutdown(socket.SHUT_WR)
+
+
+# Leases that end soon, one second for builds before a stop, tests that may not last, and logs that are soon too long.
+HURRY = {
+    "IMAGEYARD_LEASE_S": "4",
+    "IMAGEYARD_DRAIN_S": "1",
+    "IMAGEYARD_LOG_CAP_MB": "1",
+    "IMAGEYARD_TEST_TIMEOUT_S": "8",
+    "IMAGEYARD_TEST_MEMORY_MB": "16",
+}
+
+
+@contextmanager
+def started(registry: str, docker_host: str, **environ: str) -> Iterator[tuple[Redis, Yard]]:
+    """An Imageyard that rests until it is used. Its Redis is its own: another's would ring other bells."""
+    folder = Path(tempfile.mkdtemp(prefix="iy-yard-", dir="/tmp"))
+    with (
+        running(Redis(folder / "parts")) as redis,
+        running_yard(folder, redis_url=redis.url, registry=registry, docker_host=docker_host, **environ) as yard,
+    ):
+        yield redis, yard
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass
+class Fragile:
+    """A yard in a hurry, and what can be broken under it."""
+
+    yard: Yard
+    redis: Redis
+    cable: Cable
+
+    def restart_of_worker(self, number: signal.Signals) -> list[int]:
+        """Signal the worker's main process; all of its processes of before."""
+        before = self.yard.processes("celery -A imageyard worker")
+        kill(before[0], number)
+        return before
+
+    def flush(self) -> None:
+        """Lose everything that Redis holds."""
+        with redis.Redis.from_url(self.redis.url) as client:
+            client.flushall()
 
 
 @dataclass

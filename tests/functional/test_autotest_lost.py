@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from imageyard.supervisor.parts import Redis
-from tests.functional.breakable import kill
+from tests.functional.breakable import Fragile, kill
 from tests.functional.test_autotest import compose, left_of
-from tests.real_parts import running
-from tests.yard import Yard, fresh, running_yard, until
+from tests.yard import Yard, fresh, until
 
 
-@pytest.fixture(scope="module")
-def hurried(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+@pytest.fixture
+def hurried(fragile: Fragile) -> Yard:
     """A yard whose tests have little memory and time, and whose leases are short."""
-    folder = Path(tempfile.mkdtemp(prefix="iy-hurried-", dir="/tmp"))
-    limits = {"IMAGEYARD_TEST_TIMEOUT_S": "8", "IMAGEYARD_TEST_MEMORY_MB": "16", "IMAGEYARD_LEASE_S": "4"}
-    with (
-        running(Redis(folder / "parts")) as redis,
-        running_yard(folder, redis_url=redis.url, registry=registry_host, docker_host=docker_host, **limits) as yard,
-    ):
-        yield yard
-    shutil.rmtree(folder, ignore_errors=True)
+    return fragile.yard
 
 
 def test_a_test_that_takes_too_long_is_stopped(hurried: Yard, base_image: str):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.yard import MANIFESTS, Linked, Yard, fresh, until
+from tests.yard import MANIFESTS, PLAIN, Linked, Yard, fresh, until
 
 RULE = {"ref_type": "branch", "pattern": "main", "tags": ["latest"]}
 
@@ -47,7 +47,7 @@ def run(docker_host: str, image: dict, command: str) -> str:
 
 def retag(yard: Yard, linked: Linked, old: str, new: str) -> None:
     """Put the image of one tag under another one as well, as somebody else would."""
-    with httpx.Client(base_url=f"http://{yard.registry}/v2/{linked.path}/manifests/") as registry:
+    with httpx.Client(base_url=f"http://{yard.registry}/v2/{linked.path}/manifests/", **PLAIN) as registry:
         manifest = registry.get(old, headers={"Accept": MANIFESTS})
         kind = {"Content-Type": manifest.headers["content-type"]}
         registry.put(new, content=manifest.content, headers=kind).raise_for_status()

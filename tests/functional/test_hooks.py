@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
-from imageyard.supervisor.parts import Redis
+from tests.functional.breakable import Fragile, started
 from tests.functional.test_autotest import left_of
 from tests.functional.test_pull_requests import approved, propose, tell
-from tests.real_parts import running
-from tests.yard import Linked, Yard, fresh, running_yard, until
+from tests.yard import Linked, Yard, fresh, until
 
 
-@contextmanager
-def hooked_yard(registry_host: str, docker_host: str, base_image: str, **environ: str) -> Iterator[Yard]:
-    """An Imageyard whose hooks run in a busybox."""
-    folder = Path(tempfile.mkdtemp(prefix="iy-hooks-", dir="/tmp"))
-    more = {"IMAGEYARD_HOOKS_IMAGE": base_image, "IMAGEYARD_TEST_TIMEOUT_S": "10", **environ}
-    with (
-        running(Redis(folder / "parts")) as redis,
-        running_yard(folder, redis_url=redis.url, registry=registry_host, docker_host=docker_host, **more) as yard,
-    ):
-        yield yard
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def hooked(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
-    with hooked_yard(registry_host, docker_host, base_image) as yard:
-        yield yard
+@pytest.fixture
+def hooked(fragile: Fragile) -> Yard:
+    """An Imageyard whose hooks run in a busybox, and not for long."""
+    return fragile.yard
 
 
 @contextmanager
@@ -129,7 +112,7 @@ def test_a_hook_that_does_not_end_is_stopped(hooked: Yard, base_image: str):
     linked = trusted(hooked, "hooks/hangs")
     build = linked.build({"Dockerfile": fresh(base_image), "hooks/post_checkout": hook("echo begun", "sleep 300")})
     assert (build["state"], build["error"]["kind"]) == ("failed", "timeout")
-    assert "`hooks/post_checkout` did not end within 10 s" in build["sentence"]
+    assert "`hooks/post_checkout` did not end within 8.0 s" in build["sentence"]
     until(lambda: not left_of(hooked, build), what="nothing left in the engine")
 
 
@@ -198,7 +181,10 @@ def test_hooks_that_replace_steps_do_so_on_the_engine_that_is_there_for_them(
 ):
     with (
         door(docker_host) as engine,
-        hooked_yard(registry_host, docker_host, base_image, IMAGEYARD_HOOKS_DOCKER_HOST=engine) as yard,
+        started(registry_host, docker_host, IMAGEYARD_HOOKS_IMAGE=base_image, IMAGEYARD_HOOKS_DOCKER_HOST=engine) as (
+            _,
+            yard,
+        ),
     ):
         linked = trusted(yard, "hooks/engine")
         files = {"Dockerfile": fresh(base_image, "COPY made /made"), "hooks/build": hook("echo 1 > made", BUILD)}

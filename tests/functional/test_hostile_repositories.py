@@ -7,7 +7,7 @@ import stat
 import httpx
 import pytest
 
-from tests.yard import Yard, fresh
+from tests.yard import PLAIN, Yard, fresh
 
 RULE = {"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}
 
@@ -144,6 +144,6 @@ def test_11_what_a_step_prints_is_text_in_the_page(yard: Yard, base_image: str):
     build = linked.build({"Dockerfile": fresh(base_image, f"RUN echo '{line}'")}, message=line)
     assert line.encode() in yard.log(build["id"])
     yard.sql("UPDATE registry_repository SET visibility = 'public' WHERE name = 'script'")
-    page = httpx.get(f"{yard.url}/r/hostile/script/builds/{build['number']}", timeout=30)
+    page = httpx.get(f"{yard.url}/r/hostile/script/builds/{build['number']}", timeout=30, **PLAIN)
     assert page.status_code == 200 and "&lt;script&gt;alert(1)" in page.text
     assert "<script>alert(1)" not in page.text and "<img src=x" not in page.text

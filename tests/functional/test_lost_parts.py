@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import signal
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import redis
 
-from imageyard.supervisor.parts import Redis
-from tests.functional.breakable import Cable, Follower, is_alive, kill, kill_redis, parent_of, start_redis
-from tests.real_parts import running
-from tests.yard import Linked, Yard, fresh, running_yard, until
+from imageyard.supervisor.ports import http_status
+from tests.functional.breakable import Follower, Fragile, is_alive, kill, kill_redis, parent_of, start_redis
+from tests.yard import Linked, Yard, fresh, until
 
 # Two ticks, a pause before another attempt, a worker that starts, on a machine with other things to do.
 PATIENCE_S = 90
 BRANCHES = [{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}]
-
-
-@dataclass
-class Fragile:
-    """A yard of this module's own, and what can be broken under it."""
-
-    yard: Yard
-    redis: Redis
-    cable: Cable
-
-    def restart_of_worker(self, number: signal.Signals) -> list[int]:
-        """Signal the worker's main process; all of its processes of before."""
-        before = self.yard.processes("celery -A imageyard worker")
-        kill(before[0], number)
-        return before
-
-    def flush(self) -> None:
-        """Lose everything that Redis holds."""
-        with redis.Redis.from_url(self.redis.url) as client:
-            client.flushall()
-
-
-@pytest.fixture(scope="module")
-def fragile(registry_host: str, docker_host: str, base_image: str) -> Iterator[Fragile]:
-    folder = Path(tempfile.mkdtemp(prefix="iy-fragile-", dir="/tmp"))
-    cable = Cable(folder, docker_host)
-    cable.plug()
-    hurry = {"IMAGEYARD_LEASE_S": "4", "IMAGEYARD_DRAIN_S": "1", "IMAGEYARD_LOG_CAP_MB": "1"}
-    with (
-        running(Redis(folder / "parts")) as part,
-        running_yard(folder, redis_url=part.url, registry=registry_host, docker_host=cable.host, **hurry) as yard,
-    ):
-        yield Fragile(yard, part, cable)
-    cable.pull()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -99,7 +57,7 @@ def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fra
     try:
         build = linked.start({"Dockerfile": fresh(base_image)})
         take = "from builds.pipeline import run_until_idle; run_until_idle('small-disk-1')"
-        yard.manage("shell", "-c", take, IMAGEYARD_MIN_FREE_GB="1000000")
+        yard.shell(take, IMAGEYARD_MIN_FREE_GB="1000000")
     finally:
         kill(worker, signal.SIGCONT)
     waiting = yard.build(build["id"])
@@ -161,7 +119,7 @@ def test_q01_a_bell_that_rings_twice_starts_one_run(fragile: Fragile, began):
     yard = fragile.yard
     _, build = began("lost/twice", seconds=3)
     program = "from builds.tasks import run_next; [run_next.apply_async(ignore_result=True) for _ in range(6)]"
-    yard.manage("shell", "-c", program)
+    yard.shell(program)
     build = yard.wait(build["id"])
     assert (build["state"], build["attempt"]) == ("succeeded", 1)
     assert yard.log(build["id"]).count(b"began\n") == 1
@@ -256,8 +214,8 @@ def test_12_a_builder_that_goes_away_is_no_fault_of_the_commit(fragile: Fragile,
         assert waiting["sentence"].startswith("The builder went away during step 2 of 2 (`RUN echo began")
         assert "This is not the fault of the commit" in waiting["sentence"]
         assert "(attempt 2 of 3)" in waiting["sentence"]
-        answer = until(lambda: (a := httpx.get(f"{yard.url}/readyz", timeout=10)).status_code == 503 and a)
-        parts = answer.json()["parts"]
+        answer = until(lambda: (a := http_status(*yard.address, "/readyz", timeout_s=10)) and a[0] == 503 and a)
+        parts = json.loads(answer[1])["parts"]
         assert "does not answer" in parts.pop("builder")
         assert set(parts.values()) == {"ok"}
     finally:
@@ -265,4 +223,4 @@ def test_12_a_builder_that_goes_away_is_no_fault_of_the_commit(fragile: Fragile,
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
     assert (build["state"], build["tags"]) == ("succeeded", ["main"]), build["sentence"]
     assert build["error"] is None
-    until(lambda: httpx.get(f"{yard.url}/readyz", timeout=10).status_code == 200, timeout_s=PATIENCE_S)
+    until(lambda: yard.answers("/readyz"), timeout_s=PATIENCE_S)

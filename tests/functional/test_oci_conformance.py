@@ -23,6 +23,7 @@ from tests.oci_places import (  # noqa: F401 — fixtures
     place,
     pushed,
 )
+from tests.yard import PLAIN
 
 # --- the door ---------------------------------------------------------------------------------------------------------
 
@@ -30,7 +31,7 @@ from tests.oci_places import (  # noqa: F401 — fixtures
 def test_the_api_answers_who_comes_in_and_challenges_who_does_not(around, own_yard):
     """`GET /v2/` is 200 for a client that may use the API, and 401 with a challenge before."""
     assert around.robot.get("/v2/").status_code == 200
-    bare = httpx.get(f"http://{own_yard.registry}/v2/", timeout=30)
+    bare = httpx.get(f"http://{own_yard.registry}/v2/", timeout=30, **PLAIN)
     assert bare.status_code == 401
     assert bare.headers["WWW-Authenticate"].startswith("Bearer ")
     assert codes(bare) == {"UNAUTHORIZED"}

@@ -125,7 +125,7 @@ def test_a_mount_that_finds_nothing_opens_an_upload(pushed, source):
 
 def test_a_mount_takes_nothing_that_the_account_may_not_pull(place, around):
     """A digest is no key: a blob of a namespace that the robot does not see stays there."""
-    secret = Place(around.admin, "other/secret")
+    secret = Place(around.admin, f"{around.space}-other/secret")
     digest = secret.push_blob(b"of other people")
     answer = _mount(place, digest, secret.name)
     assert answer.status_code in (202, 401, 403)

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imageyard.supervisor.parts import Redis
-from tests.functional.breakable import is_alive, kill
-from tests.real_parts import running
-from tests.yard import Yard, fresh, running_yard, until
+from tests.functional.breakable import Fragile, is_alive, kill
+from tests.yard import Yard, fresh, until
 
 PATIENCE_S = 90
 
 
-@pytest.fixture(scope="module")
-def own(registry_host: str, docker_host: str, base_image: str) -> Iterator[Yard]:
+@pytest.fixture
+def own(fragile: Fragile) -> Yard:
     """A yard whose worker may be drained. SIGTERM leaves its builds one second, so that a drain can be told from it."""
-    folder = Path(tempfile.mkdtemp(prefix="iy-paused-", dir="/tmp"))
-    with (
-        running(Redis(folder / "parts")) as part,
-        running_yard(
-            folder, redis_url=part.url, registry=registry_host, docker_host=docker_host, IMAGEYARD_DRAIN_S="1"
-        ) as yard,
-    ):
-        yield yard
-    shutil.rmtree(folder, ignore_errors=True)
+    return fragile.yard
 
 
 def alive(yard: Yard) -> list[dict[str, Any]]:

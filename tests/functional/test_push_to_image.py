@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.yard import Yard
+from tests.yard import PLAIN, Yard
 
 DOCKERFILE = """\
 ARG BASE
@@ -31,7 +31,7 @@ def test_a_push_becomes_an_image_with_its_tags(yard: Yard, base_image: str):
     assert build["state"] == "succeeded", build["error"]
     assert build["commit"] == commit
     assert build["tags"] == ["latest", f"main-{commit[:7]}"]
-    tags = httpx.get(f"http://{yard.registry}/v2/acme/push/tags/list", timeout=10).json()["tags"]
+    tags = httpx.get(f"http://{yard.registry}/v2/acme/push/tags/list", timeout=10, **PLAIN).json()["tags"]
     assert sorted(tags) == sorted(["build-1", "latest", f"main-{commit[:7]}"])
     names = [step["name"] for step in build["steps"]]
     assert any("made by a step" in name for name in names)

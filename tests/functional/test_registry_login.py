@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.docker_cli import DockerCli
-from tests.yard import Yard, fresh, until
+from tests.yard import PLAIN, Yard, fresh, until
 
 PASSWORD = "correct horse battery"
 
@@ -47,18 +47,18 @@ class Place:
         cli("push", "--quiet", name)
         return name
 
-    def add_user(self, username: str, **roles: str) -> None:
-        """A user with the password above, and a role in each of these namespaces."""
+    def add_users(self, space: str, **roles: str) -> None:
+        """Users with the password above, by name with their role in the namespace."""
         lines = [
             "from accounts.models import Membership, Namespace, Role, User",
-            f"user = User.objects.create_user({username!r}, password={PASSWORD!r})",
+            f"space, _ = Namespace.objects.get_or_create(name={space!r})",
             *(
-                f"Membership.objects.create(user=user, role=Role.{role.upper()}, "
-                f"namespace=Namespace.objects.get_or_create(name={space!r})[0])"
-                for space, role in roles.items()
+                f"user = User.objects.create_user({username!r}, password={PASSWORD!r})\n"
+                f"Membership.objects.create(user=user, role=Role.{role.upper()}, namespace=space)"
+                for username, role in roles.items()
             ),
         ]
-        self.yard.manage("shell", "--no-imports", "--command", "\n".join(lines))
+        self.yard.shell("\n".join(lines))
 
     def forget(self, name: str) -> None:
         """Take a name out of the engine, which is also that of the builds: what is there, they need not pull."""
@@ -79,8 +79,7 @@ def place(
     own_yard: Yard, base_image: str, docker_host: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     place = Place(own_yard, base_image, tmp_path_factory.mktemp("people"), docker_host)
-    place.add_user("wendy", acme="write")
-    place.add_user("rhea", acme="read")
+    place.add_users("acme", wendy="write", rhea="read")
     yield place
 
 
@@ -147,10 +146,7 @@ def test_a_reader_cannot_push_and_nobody_makes_repositories_elsewhere(place: Pla
 
 
 def test_a_revoked_token_ends_every_log_in_that_was_made_with_it(place: Place) -> None:
-    made = place.yard.manage(
-        "shell",
-        "--no-imports",
-        "--command",
+    made = place.yard.shell(
         "from accounts.models import User; from accounts.tokens import create_token\n"
         "row, text = create_token(User.objects.get(username='wendy'), 'ci'); print(row.pk, text)",
     ).split()
@@ -161,7 +157,7 @@ def test_a_revoked_token_ends_every_log_in_that_was_made_with_it(place: Place) -
     assert "401 Unauthorized" in ci.refused("buildx", "imagetools", "inspect", name)
     kept = ci.kept(place.registry)["identitytoken"]
     again = {"grant_type": "refresh_token", "refresh_token": kept, "service": place.registry}
-    answer = httpx.post(f"{place.yard.url}/registry/token", data=again, timeout=30)
+    answer = httpx.post(f"{place.yard.url}/registry/token", data=again, timeout=30, **PLAIN)
     assert "This log-in is over" in answer.json()["errors"][0]["message"]
 
 

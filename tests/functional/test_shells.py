@@ -20,7 +20,7 @@ def step(yard: Yard, base_image: str) -> tuple[str, int]:
     return linked.path, build["number"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def person(yard: Yard) -> Person:
     return Person(yard)
 
@@ -109,7 +109,8 @@ def test_it_is_closed_when_its_time_is_over(yard: Yard, person: Person, step: tu
     until(lambda: containers(person.yard, session) == [], what="the end of the container")
 
 
-def test_whoever_logs_out_has_no_shell_any_more(person: Person, step: tuple[str, int]):
+def test_whoever_logs_out_has_no_shell_any_more(yard: Yard, step: tuple[str, int]):
+    person = Person(yard)
     session = person.open_shell(*step)
     with person.at(session) as screen:
         screen.until_open()
