@@ -108,6 +108,11 @@ def _again(scene: Scene) -> None:
     scene.state = "succeeded"
 
 
+def _edit_and_set(scene: Scene) -> None:
+    scene.edit("> /docs.txt\n", "> /docs.txt && date > /when.txt\n")
+    scene.args(VERSION="2")
+
+
 def _many_files(scene: Scene) -> None:
     scene.files |= {f"app/{letter}.txt": letter for letter in "abcdefg"}
 
@@ -176,14 +181,12 @@ CASES = (
     Case("the first build", _nothing, dict.fromkeys(("make", "docs", "image"), ("first", "No build of this rule"))),
     Case("unchanged", _nothing, {}),
     Case(
-        "RUN edited",
-        _edit("> /docs.txt\n", "> /docs.txt && date > /when.txt\n"),
-        {"docs": ("words", "`&& date > /when.txt` is new")},
-    ),
-    Case(
-        "argument changed",
-        lambda scene: scene.args(VERSION="2"),
-        {"image": ("argument", "`VERSION` changed from `1` to `2`")},
+        "RUN edited and argument changed",
+        _edit_and_set,
+        {
+            "docs": ("words", "`&& date > /when.txt` is new"),
+            "image": ("argument", "`VERSION` changed from `1` to `2`"),
+        },
     ),
     Case(
         "ENV changed",
@@ -198,8 +201,7 @@ CASES = (
             "image": ("because", "Because of step 2 of 3 of stage `make` (`COPY app/ /app/`)"),
         },
     ),
-    Case("only an ignored file changed", _write(app__trace_log="two"), {}),
-    Case("a file that nothing takes changed", _write(README="two"), {}),
+    Case("an ignored file changed, and one that nothing takes", _write(app__trace_log="two", README="two"), {}),
     Case(
         "file of another stage changed",
         _write(docs__a="two"),
@@ -331,7 +333,7 @@ def test_a_failed_build_is_told_of_by_name_only(reports):
 
 
 def test_any_two_builds_are_compared_and_a_worker_lists_the_files_between_them(yard: Yard, reports):
-    first, second = reports["unchanged"]["id"], reports["a file that nothing takes changed"]["id"]
+    first, second = reports["unchanged"]["id"], reports["an ignored file changed, and one that nothing takes"]["id"]
     path = f"/builds/{first}/compare/{second}"
     yard.send("POST", f"{path}/files", status=202)
     files = until(lambda: (found := yard.get(path)["files"])["state"] == "good" and found, what="the list of files")
