@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from imageyard.supervisor.parts import _postgres_tool
@@ -73,6 +74,7 @@ def docker(docker_host: str, *arguments: str, stdin: Path | None = None, **envir
     return ran.stdout
 
 
+@lru_cache(maxsize=1)
 def mirror() -> tuple[str, str]:
     """The mirror and the release that this machine's apt uses."""
     release = re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)

@@ -54,11 +54,17 @@ class Stack:
         httpx.post(f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=30).raise_for_status()
 
     def exec(self, service: str, *command: str) -> str:
-        return self.compose("exec", "-T", service, *command).strip()
+        """Docker by itself, here and below: Compose reads its file anew at every call."""
+        return self.docker("exec", self._container_id(service), *command)
 
     def container(self, service: str) -> dict[str, Any]:
         """What `docker inspect` says."""
-        return dict(json.loads(self.docker("inspect", self.compose("ps", "-aq", service).split()[0]))[0])
+        return dict(json.loads(self.docker("inspect", self._container_id(service)))[0])
+
+    def _container_id(self, service: str) -> str:
+        labels = {"com.docker.compose.project": self.project, "com.docker.compose.service": service}
+        filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        return self.docker("ps", "-aq", "--filter=label=com.docker.compose.oneoff=False", *filters).split()[0]
 
     def docker(self, *arguments: str) -> str:
         return docker(self.environ["DOCKER_HOST"], *arguments).strip()
@@ -93,7 +99,7 @@ def make_stack(docker_host: str) -> Iterator[Stack]:
     try:
         yield stack
     finally:
-        stack.compose("down", "--volumes", "--timeout", "20", check=False)
+        stack.compose("down", "--volumes", "--timeout", "0", check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 

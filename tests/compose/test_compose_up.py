@@ -103,9 +103,10 @@ def test_the_builder_follows_a_registry_with_a_new_address(stack: Stack, linked:
 
 
 def test_a_worker_that_is_restarted_hands_its_build_back(stack: Stack, yard: Yard, linked: Linked):
-    image = f"{stack.registry}/library/busybox:1"
-    dockerfile = f"FROM {image}\nRUN : {uuid4().hex} && echo begun && sleep 10\n"
-    build = linked.start({"Dockerfile": dockerfile})
+    # What the first attempt leaves in the cache mount lets the second one end.
+    waits = "test -e /left/begun || { touch /left/begun; echo begun; sleep 60; }"
+    step = f"RUN --mount=type=cache,target=/left,id={uuid4().hex} {waits}"
+    build = linked.start({"Dockerfile": f"FROM {stack.registry}/library/busybox:1\n{step}\n"})
     yard.wait_log(build["id"], b"begun", timeout_s=90)
     stack.compose("restart", "--timeout", "0", "worker")
     over = yard.wait(build["id"], timeout_s=150)
