@@ -45,7 +45,7 @@ def run() -> dict[str, Figure]:
             commit = linked.git.commit({"Dockerfile": dockerfile}, f"turn {turn}")
             with _memory(here.yard) as grown:
                 # Looking oftener would measure the looking: each look takes a web process's time from two cores.
-                build = linked.build_push(commit, timeout_s=300, look_s=1.0)
+                build = linked.build_push(commit, timeout_s=300)
             assert build["state"] == "succeeded", build["error"]
             step = max(build["steps"], key=lambda step: step["lines"])
             assert step["lines"] == LINES, step
