@@ -27,7 +27,7 @@ from builds.models import (
 )
 from registry.models import CollectionRun, Repository, Tag, TagMove
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
-from tests.sample_builds import PATH
+from tests.sample_builds import PATH, WAITING
 from webhooks.models import Delivery, ForgeConnection, ListedRepository, Notification, Subscription, TriggerCall
 
 PATHS = ("acme/hello", "acme/web", "tools/backup", "library/node", "acme/api", PATH)
@@ -42,7 +42,9 @@ def grow(numbers: range) -> None:
             _build(rule, state, number)
     for path in PATHS:
         _grow_repository(make_repository(path), numbers)
-    for build in Build.objects.filter(repository__name="site", repository__namespace__name="acme"):
+    # Those that have pages of their own alone: of each failure that was made alike, as many again were made.
+    site = make_repository(PATH)
+    for build in Build.objects.filter(repository=site, number__lte=WAITING):
         _grow_steps(build, numbers)
     for row in (Worker.objects.first(), ForgeConnection.objects.first(), ListedRepository.objects.first()):
         _copy(row, numbers, **_unlike(row, "name", "host", "full_name"))
@@ -109,8 +111,9 @@ def _grow_steps(build: Build, numbers: range) -> None:
         record.save()
     if build.failure_key:
         for number in numbers:
-            alike = _build(build.rule, "failed", 1000 + number)
-            Build.objects.filter(pk=alike.pk).update(failure_key=build.failure_key)
+            for first in (1000, 2000, 3000):  # more than a trend or a list of failures alike ever shows
+                alike = _build(build.rule, "failed", first + number)
+                Build.objects.filter(pk=alike.pk).update(failure_key=build.failure_key)
     session = DebugSession.objects.filter(debug_image__build=build).first()
     _copy(session, numbers, closed_at=lambda n: timezone.now() - timedelta(hours=n))
     Build.objects.filter(pk=build.pk).update(warnings=[*build.warnings, *build.warnings[:1] * len(numbers)])
