@@ -232,7 +232,7 @@ def test_it_clears_what_another_database_left_where_it_works(monkeypatch):
     (folder / "left").touch()
     monkeypatch.setattr(stages, "skip_unwatched", lambda *_, **__: None)
     monkeypatch.setattr(stages, "check_out", lambda job: pytest.fail(f"{list(job.work_dir.iterdir())}"))
-    job = SimpleNamespace(work_dir=folder, build=SimpleNamespace(is_pushed=False))
+    job = SimpleNamespace(work_dir=folder, build=SimpleNamespace(is_pushed=False, source=None))
     with pytest.raises(pytest.fail.Exception, match=r"\[\]"):
         stages._go(job)
     shutil.rmtree(folder)
