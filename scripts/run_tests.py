@@ -30,7 +30,7 @@ STAGES = {
     ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
     "real": [
-        *["-m", f"({REAL} or slow or random_input) and not compose", *TWO, "loadfile"],
+        *["-m", f"({REAL} or slow or random_input) and not compose", *TWO, "loadfile", "--no-loadscope-reorder"],
         *["--hypothesis-profile=many", "--durations=15"],
     ],
     # Alone on the machine: its containers are a third Imageyard.
@@ -86,7 +86,7 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
 
 def once_more(name: str, environ: dict[str, str]) -> int:
     """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
-    options = [option for option in STAGES[name] if option not in {*TWO, "load", "loadfile"}]
+    options = [option for option in STAGES[name] if option not in {*TWO, "load", "loadfile", "--no-loadscope-reorder"}]
     return pytest(
         f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ
     )

@@ -16,6 +16,23 @@ settings.register_profile("many", max_examples=200, deadline=None)
 pytest_plugins = ["tests.real_parts", "tests.stages"]
 
 DATA = Path(__file__).parent / "data"
+LONG_FILES = {
+    "test_every_page",
+    "test_every_tab",
+    "test_keyboard",
+    "test_lost_parts",
+    "test_nothing_is_lost",
+    "test_supervisor",
+}
+LONG_FOLDERS = {"browser", "functional"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take a minute come first: at the end one of them would keep one processor and leave the other idle."""
+    items.sort(
+        key=lambda item: 0 if item.path.stem in LONG_FILES else 1 if item.path.parent.name in LONG_FOLDERS else 2
+    )
 
 
 def pytest_collection_finish() -> None:
