@@ -135,8 +135,17 @@ NO_PAGES: dict[str, str] = {
 
 def scenes() -> Iterator[Scene]:
     """All of them, those of one address after each other."""
+    yield from pages()
+    yield from tabs()
+
+
+def pages() -> Iterator[Scene]:
     for name, addresses in PAGES.items():
         yield from (Scene(name, address) for address in addresses)
+    yield from OTHERS
+
+
+def tabs() -> Iterator[Scene]:
+    """Those of each kind of build."""
     for number in TABBED:
         yield from (Scene("build", f"{_BUILDS}/{number}?tab={tab.name}") for tab in TABS)
-    yield from OTHERS
