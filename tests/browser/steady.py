@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Route
+from playwright.sync_api import APIRequestContext, APIResponse, Browser, BrowserContext, Error, Page, Route
 
 TRIES = 4
 
@@ -20,12 +20,14 @@ TRIES = 4
 def steady(browser: Browser) -> Browser:
     """Make every page of `browser` load its parts past Chromium's network, and open an address again where need be."""
     make_context = browser.new_context
-    # Sheets and scripts stay as they are while tests run; Chromium keeps nothing of what passes by its network.
-    kept: dict[str, tuple[dict[str, str], bytes]] = {}
+    # Sheets and scripts stay as they are while tests run; Chromium keeps nothing of what passes by its network. They are
+    # kept by Playwright's own process, in a context that lives as long as the browser, and given by name.
+    keeper = make_context().request
+    kept: dict[str, APIResponse] = {}
 
     def new_context(**options: Any) -> BrowserContext:
         context = make_context(**options)
-        context.route("**/static/**", partial(_fetch, kept))
+        context.route("**/static/**", partial(_fetch, keeper, kept))
         context.on("page", _open_again)
         return context
 
@@ -33,17 +35,13 @@ def steady(browser: Browser) -> Browser:
     return browser
 
 
-def _fetch(kept: dict[str, tuple[dict[str, str], bytes]], route: Route) -> None:
+def _fetch(keeper: APIRequestContext, kept: dict[str, APIResponse], route: Route) -> None:
     url = route.request.url
     try:
-        if url not in kept:
-            answer = route.fetch()
-            if not answer.ok:
-                route.fulfill(response=answer)
-                return
-            kept[url] = answer.headers, answer.body()
-        headers, body = kept[url]
-        route.fulfill(headers=headers, body=body)
+        answer = kept.get(url) or keeper.get(url)
+        if answer.ok:
+            kept[url] = answer
+        route.fulfill(response=answer)
     except Error:
         # The server is down, which a test may want, or the page is being closed, and nobody waits for an answer.
         with suppress(Error):
