@@ -144,6 +144,7 @@ class WaitingClient:
             or dockerfile.name != "Dockerfile"
             or os.path.lexists(own_ignore)
             or time.monotonic() - self.since > _WAIT_S
+            or self.command.has_ended
         ):
             return False
         try:

@@ -209,6 +209,10 @@ class Command:
             raise Stopped(self._why)
         return Finished(self._child.wait(), bytes(self._tail))
 
+    @property
+    def has_ended(self) -> bool:
+        return self._child.poll() is not None
+
     def give(self, data: bytes) -> None:
         """Write all of its input, at most `INPUT_BYTES`, which a pipe holds. That it has ended is seen by following."""
         assert self._child.stdin is not None

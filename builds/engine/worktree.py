@@ -81,7 +81,11 @@ def fill_with_git_dir(mirror: Mirror, found: Found, tree: Path, branch: str) -> 
 
 
 def _make(tree: Path) -> None:
-    tree.mkdir(parents=True)
+    try:
+        tree.mkdir(parents=True)
+    except FileExistsError:
+        if tree.is_symlink() or any(tree.iterdir()):
+            raise
     tree.chmod(0o755)  # whatever our umask is: the mode of the context's root reaches the image
 
 
@@ -171,5 +175,12 @@ def read_inside(tree: Path, path: bytes, limit: int, sizes: range | None = None)
 
 
 def clear(tree: Path) -> None:
-    """Make room for a new work tree."""
-    remove(tree)
+    """Make room for a new work tree. A folder stays, without its content: somebody may be looking for it already."""
+    if tree.is_symlink() or not tree.is_dir():
+        remove(tree)
+        return
+    for entry in tree.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            remove(entry)
+        else:
+            entry.unlink()

@@ -15,6 +15,7 @@ from builds.core.errors import BuildError, Stopped
 from builds.engine import buildx
 from builds.engine.buildx import BuildxResult, WaitingClient, waiting_client
 from builds.engine.process import StopFlag
+from builds.engine.worktree import clear
 from tests.builds.engine.test_buildx import Builds, builds  # noqa: F401 — a fixture
 from tests.processes import alive, wait_until
 
@@ -28,8 +29,10 @@ def ahead(builds, tmp_path, monkeypatch) -> Iterator[tuple[Builds, WaitingClient
     later = tree.rename(tmp_path / "later")
     with waiting_client(builds.request) as client:
         assert list(tree.iterdir()) == []
-        tree.rmdir()  # as a checkout does
-        later.rename(tree)
+        clear(tree)
+        assert tree.is_dir()  # the client may look for it at any moment
+        for path in later.iterdir():
+            path.rename(tree / path.name)
         yield builds, client
 
 
@@ -105,6 +108,17 @@ def test_a_client_that_died_while_it_waited_is_replaced(ahead):
     os.killpg(client.command._child.pid, signal.SIGKILL)
     assert build_with(builds, client).returncode == 0
     assert builds.tags() == ["build-1"]
+
+
+def test_a_client_that_gave_up_in_words_is_replaced_and_nobody_hears_them(builds, tmp_path):  # noqa: F811
+    tree = builds.request.tree
+    later = tree.rename(tmp_path / "later")
+    with waiting_client(builds.request) as client:
+        tree.rmdir()  # which it says of its context then
+        assert wait_until(lambda: client.command.has_ended, 10)
+        later.rename(tree)
+        assert build_with(builds, client).returncode == 0
+    assert b"not found" not in builds.stderr
 
 
 def test_a_client_that_waited_for_long_is_replaced(ahead, monkeypatch):
