@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.functional.conftest import yard  # noqa: F401 — a fixture
+from tests.functional.conftest import shared_yard, yard  # noqa: F401 — fixtures
 from tests.functional.shells import Person
 from tests.functional.test_debug_images import failed
 from tests.yard import Yard, fresh
