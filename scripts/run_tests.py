@@ -20,12 +20,12 @@ TWO = ["-n", "2", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
 STAGES = {
     # A person waits for it: no service, no database, and no random inputs, which "real" has ten times as many of.
-    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *TWO, "load"],
+    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *TWO, "worksteal"],
     # What touches the database, on the one that needs no server.
-    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *TWO, "load"],
+    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *TWO, "worksteal"],
     # Everything that touches the database, threads that race for a row included.
     "postgres": [
-        *["-m", "database and not (engine or git_server or browser or compose)", *TWO, "load"],
+        *["-m", "database and not (engine or git_server or browser or compose)", *TWO, "worksteal"],
         "--hypothesis-profile=few",
     ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
@@ -86,7 +86,9 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
 
 def once_more(name: str, environ: dict[str, str]) -> int:
     """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
-    options = [option for option in STAGES[name] if option not in {*TWO, "load", "loadfile", "--no-loadscope-reorder"}]
+    options = [
+        option for option in STAGES[name] if option not in {*TWO, "worksteal", "loadfile", "--no-loadscope-reorder"}
+    ]
     return pytest(
         f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ
     )
