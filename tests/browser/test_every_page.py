@@ -14,7 +14,7 @@ from tests.scenes import pages
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_it_keeps_every_page_in_its_width_and_free_of_what_axe_and_the_policy_find(filled, browser):  # noqa: F811
     """Point 11, in both schemes, wide and on a phone, at 400 %, and for who wants no motion."""
     found = faults_of(pages(), filled, browser)

@@ -116,7 +116,7 @@ def one_of_each() -> list[Scene]:
     return list(found.values())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_it_leads_tab_to_everything_that_can_be_pressed_in_its_order_with_a_ring(filled, browser):  # noqa: F811
     """Point 11: by keyboard, with a focus that is seen, and without a trap."""
     page, _ = opened(filled, browser, reduced_motion="reduce")
