@@ -44,7 +44,6 @@ def run() -> dict[str, Figure]:
             dockerfile = DOCKERFILE.replace("ARG TURN\n", f"ENV TURN=ours-{turn}-{NONCE}\n")
             commit = linked.git.commit({"Dockerfile": dockerfile}, f"turn {turn}")
             with _memory(here.yard) as grown:
-                # Looking oftener would measure the looking: each look takes a web process's time from two cores.
                 build = linked.build_push(commit, timeout_s=300)
             assert build["state"] == "succeeded", build["error"]
             step = max(build["steps"], key=lambda step: step["lines"])

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ from builds.engine.buildxsecrets import RegistryAuth, private_files
 from builds.engine.inputs import find_context, find_dockerfile, read_start
 from builds.engine.process import INPUT_BYTES, Command, Finished, StopFlag, started
 
-__all__ = ["BuildRequest", "BuildxResult", "RegistryAuth", "WaitingClient", "build", "waiting_client"]
+__all__ = ["INPUT_NAME", "BuildRequest", "BuildxResult", "RegistryAuth", "WaitingClient", "build", "waiting_client"]
 
 # The client's connection to the builder stands meanwhile, and not every builder keeps one that is silent.
 _WAIT_S = 60.0
+# What BuildKit calls a Dockerfile that comes from the client's input.
+INPUT_NAME = "Dockerfile"
 
 _ARG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -96,15 +98,18 @@ def build(
 
     `waiting` is a client of this very request that was started before; where it is of no use another one is started.
     Raises `BuildError` (kind `user`) where context or Dockerfile is missing or leads out of the tree, and `Stopped`;
-    any other failure is a `returncode` that is not 0. When this returns no process of it is left but `waiting`, which
-    has ended.
+    any other failure is a `returncode` that is not 0. When this returns no process of it is left, nor `waiting`.
     """
     context = find_context(request.tree, request.context)
     dockerfile = request.own_dockerfile or find_dockerfile(request.tree, request.dockerfile)
     stop.check()
     done = None
-    if waiting is not None and waiting.takes(context, dockerfile):
-        done = waiting.follow(on_stderr, stop, timeout_s)
+    if waiting is not None:
+        try:
+            if waiting.takes(context, dockerfile):
+                done = waiting.follow(on_stderr, stop, timeout_s)
+        finally:
+            waiting.end()
     if done is None:
         with _started(request, context, dockerfile) as command:
             done = command.follow(None, on_stderr, stop, timeout_s=timeout_s)
@@ -120,17 +125,22 @@ def waiting_client(request: BuildRequest) -> Iterator[WaitingClient]:
     """
     request.tree.mkdir(parents=True, exist_ok=True)
     context = find_context(request.tree, request.context)
-    with _started(request, context, None) as command:
-        yield WaitingClient(command, context, time.monotonic())
+    with ExitStack() as stack:
+        command = stack.enter_context(_started(request, context, None))
+        yield WaitingClient(command, context, time.monotonic(), stack.close)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingClient:
-    """A client without a Dockerfile, started at `since`, a `time.monotonic`."""
+    """A client without a Dockerfile, started at `since`, a `time.monotonic`.
+
+    `end` leaves nothing of it, nor of the log-ins and secrets that were written down for it; again is harmless.
+    """
 
     command: Command
     context: Path
     since: float
+    end: Callable[[], None]
 
     def takes(self, context: Path, dockerfile: Path) -> bool:
         """Give it the Dockerfile; False where it cannot build the same as a client that is given its path.
@@ -141,7 +151,7 @@ class WaitingClient:
         own_ignore = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
         if (
             context != self.context
-            or dockerfile.name != "Dockerfile"
+            or dockerfile.name != INPUT_NAME
             or os.path.lexists(own_ignore)
             or time.monotonic() - self.since > _WAIT_S
             or self.command.has_ended

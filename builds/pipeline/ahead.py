@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from builds.core.errors import BuildError
 from builds.core.variables import Chosen
-from builds.engine.buildx import BuildRequest, WaitingClient, waiting_client
+from builds.engine.buildx import INPUT_NAME, BuildRequest, WaitingClient, waiting_client
 from builds.engine.mirror import FULL_SHA
 from builds.pipeline.job import Job
 from builds.pipeline.request import is_cached, request_for
@@ -41,6 +42,8 @@ def _start(job: Job, stack: ExitStack) -> Ahead | None:
     # Strangers' code is looked at first; a publication is all that is left to do of an earlier attempt.
     if build.source is None or build.untrusted or build.publication or not FULL_SHA.fullmatch(build.commit):
         return None
+    if Path(build.plan["dockerfile"]).name != INPUT_NAME:
+        return None  # a client has to be given its path
     try:
         given = variables_of(build)
         request = request_for(build, given, job.work_dir, build.commit, cache=is_cached(job), for_s=job.timeout_s)

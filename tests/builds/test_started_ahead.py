@@ -48,6 +48,14 @@ def test_it_is_asked_for_what_the_build_asks_for(asked, tmp_path):
     assert ahead.request.labels["org.opencontainers.image.revision"] == "a" * 40
 
 
+def test_it_is_not_started_for_a_dockerfile_that_cannot_come_from_its_input(asked, tmp_path):
+    job = job_of(tmp_path)
+    job.build.plan = {**job.build.plan, "dockerfile": "docker/web.Dockerfile"}
+    with started_ahead(job) as ahead:
+        assert ahead is None
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"untrusted": True}, {"publication": {"digest": "sha256:" + "a" * 64}}, {"commit": ""}, {"commit": "a" * 7}],

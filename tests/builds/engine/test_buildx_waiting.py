@@ -59,6 +59,7 @@ def test_it_builds_what_a_client_that_is_started_then_builds(ahead, monkeypatch)
     with no_other_client(monkeypatch):
         done = build_with(builds, client)
     assert done.returncode == 0
+    assert not alive(f"--metadata-file={builds.request.work_dir}")
     layers, where = builds.image()[0]["layers"], told(builds, done)
     again = builds(image=builds.request.image.replace("build-1", "build-2"))
     builds.request = replace(builds.request, image=builds.request.image.replace("build-1", "build-2"))
@@ -94,6 +95,7 @@ def test_a_dockerfile_of_another_name_is_built_by_its_path(ahead, name):
     builds, client = ahead  # noqa: F811
     builds.write({name: "FROM scratch\nCOPY app /other\n"})
     assert build_with(builds, client, dockerfile=name).returncode == 0
+    assert client.command.has_ended
     assert set(builds.files()) == {"other"}
 
 
@@ -132,7 +134,7 @@ def test_whoever_gives_up_before_the_dockerfile_pushes_nothing_and_leaves_no_pro
     builds, client = ahead  # noqa: F811
     marker = f"--metadata-file={builds.request.work_dir}"
     assert alive(marker)
-    client.command.bury()
+    client.end()
     assert wait_until(lambda: not alive(marker))
     assert builds.tags() == []
 
