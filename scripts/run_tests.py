@@ -16,21 +16,22 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 REAL = "engine or redis or git_server or browser"
-TWO = ["-n", "2", "--dist"]
+# One more than processors: a third of what a test takes it waits for parts, or for others.
+WORKERS = ["-n", "3", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
 STAGES = {
     # A person waits for it: no service, no database, and no random inputs, which "real" has ten times as many of.
-    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *TWO, "worksteal"],
+    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *WORKERS, "worksteal"],
     # What touches the database, on the one that needs no server.
-    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *TWO, "worksteal"],
+    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *WORKERS, "worksteal"],
     # Everything that touches the database, threads that race for a row included.
     "postgres": [
-        *["-m", "database and not (engine or git_server or browser or compose)", *TWO, "worksteal"],
+        *["-m", "database and not (engine or git_server or browser or compose)", *WORKERS, "worksteal"],
         "--hypothesis-profile=few",
     ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
     "real": [
-        *["-m", f"({REAL} or slow or random_input) and not compose", *TWO, "loadfile", "--no-loadscope-reorder"],
+        *["-m", f"({REAL} or slow or random_input) and not compose", *WORKERS, "loadfile", "--no-loadscope-reorder"],
         *["--hypothesis-profile=many", "--durations=15"],
     ],
     # Alone on the machine: its containers are a third Imageyard.
@@ -87,7 +88,7 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
 def once_more(name: str, environ: dict[str, str]) -> int:
     """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
     options = [
-        option for option in STAGES[name] if option not in {*TWO, "worksteal", "loadfile", "--no-loadscope-reorder"}
+        option for option in STAGES[name] if option not in {*WORKERS, "worksteal", "loadfile", "--no-loadscope-reorder"}
     ]
     return pytest(
         f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ

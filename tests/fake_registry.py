@@ -13,18 +13,16 @@ import base64
 import itertools
 import json
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+from tests.http_server import QuietHandler, QuietServer, served
 from tests.images import sha256
 
 MANIFEST = re.compile(r"/v2/(.+)/manifests/([^/]+)\Z")
@@ -115,13 +113,9 @@ class State:
         return sum(asked == method and part in path for asked, path in self.asked)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body go out separately, and nobody should wait 40 ms for an ACK
     state: ClassVar[State]
-
-    def log_message(self, *args: object) -> None:
-        pass
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(time.time() + self.state.clock_offset_s, usegmt=True)
@@ -409,15 +403,6 @@ def _allows(scopes: str, repository: str, action: str) -> bool:
     )
 
 
-class QuietServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever was refused may hang up before it has heard why; anything else is a mistake of ours."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
 @dataclass
 class FakeRegistry:
     host: str
@@ -429,12 +414,5 @@ def fake_registry(**settings: object) -> Iterator[FakeRegistry]:
     """Serve on a free loopback port; `settings` are fields of `State`."""
     state = State(**settings)  # type: ignore[arg-type]
     handler = type("BoundHandler", (Handler,), {"state": state})
-    server = QuietServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with served(QuietServer(("127.0.0.1", 0), handler)) as server:
         yield FakeRegistry(f"127.0.0.1:{server.server_port}", state)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

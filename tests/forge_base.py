@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.http_server import QuietHandler, QuietServer, served
 
 TOKEN = "secret-token-of-the-forge"
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -99,7 +99,7 @@ class Forge(ABC):
 def serving(forge: Forge) -> Iterator[Forge]:
     """Serve a forge on a free port of this machine for as long as the block."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do(self) -> None:
@@ -124,17 +124,6 @@ def serving(forge: Forge) -> Iterator[Forge]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do  # noqa: N815 — the server's names
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    forge.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served(QuietServer(("127.0.0.1", 0), Handler)) as server:
+        forge.url = f"http://127.0.0.1:{server.server_port}"
         yield forge
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

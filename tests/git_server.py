@@ -11,14 +11,15 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+
+from tests.http_server import QuietHandler, QuietServer, served
 
 GIT_ENV = {
     "PATH": os.environ.get("PATH", os.defpath),
@@ -142,7 +143,7 @@ def status(code: int, body: str = "", **headers: str) -> Callable[[BaseHTTPReque
     return answer
 
 
-class _Backend(BaseHTTPRequestHandler):
+class _Backend(QuietHandler):
     """One request through `git http-backend`, see git-http-backend(1) and RFC 3875."""
 
     protocol_version = "HTTP/1.1"
@@ -153,9 +154,6 @@ class _Backend(BaseHTTPRequestHandler):
         self._serve()
 
     do_POST = do_GET  # noqa: N815 — the name that the base class looks for
-
-    def log_message(self, *_args: object) -> None:
-        pass
 
     def _serve(self) -> None:
         config = self.server.config
@@ -208,8 +206,7 @@ class _Backend(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Server(QuietServer):
     config: GitHTTP
 
 
@@ -218,12 +215,8 @@ def git_http(git_root: Path) -> Iterator[GitHTTP]:
     """`git_root` over HTTP. Set `login` or `answer` to make it demanding."""
     server = _Server(("127.0.0.1", 0), _Backend)
     server.config = GitHTTP(f"http://127.0.0.1:{server.server_address[1]}", git_root)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.config
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server.config
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from tests.git_server import GitHTTP, status
+from tests.http_server import QuietHandler, QuietServer, served
 
 ATTRIBUTES = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
 MEDIA_TYPE = "application/vnd.git-lfs+json"
@@ -81,12 +81,9 @@ class LFS:
         return entry | {"authenticated": True, "actions": {operation: {"href": href, "header": self.header}}}
 
 
-class _Storage(BaseHTTPRequestHandler):
+class _Storage(QuietHandler):
     protocol_version = "HTTP/1.1"
     server: _StorageServer
-
-    def log_message(self, *_args: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         lfs = self.server.lfs
@@ -108,8 +105,7 @@ class _Storage(BaseHTTPRequestHandler):
         status(200)(self)
 
 
-class _StorageServer(ThreadingHTTPServer):
-    daemon_threads = True
+class _StorageServer(QuietServer):
     lfs: LFS
 
 
@@ -119,9 +115,5 @@ def lfs(git_http: GitHTTP) -> Iterator[LFS]:
     server = _StorageServer(("127.0.0.1", 0), _Storage)
     server.lfs = LFS(git_http, f"http://127.0.0.1:{server.server_address[1]}")
     git_http.answer = server.lfs.answer
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.lfs
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server.lfs

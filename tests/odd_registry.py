@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import ClassVar
 
 from cryptography import x509
@@ -23,7 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from imageyard.supervisor.ports import free_port
 from imageyard.supervisor.registry import Registry as RegistryPart
-from tests.fake_registry import FakeRegistry, Handler, QuietServer, State
+from tests.fake_registry import FakeRegistry, Handler, State
+from tests.http_server import QuietServer, served
 from tests.real_parts import running
 
 
@@ -70,14 +70,8 @@ def odd_registry(
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.handle_error = lambda *_: None  # type: ignore[method-assign] # whoever does not trust us hangs up
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with served(server):
         yield FakeRegistry(f"127.0.0.1:{server.server_port}", state)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class Authority:

@@ -148,5 +148,9 @@ def test_the_registry_tells_web_what_people_push(stack: Stack, yard: Yard):
 
     history = until(told, timeout_s=60, what="the push in the history")
     assert [(move["kind"], move["by"]) for move in history] == [("push", "admin")]
-    (own,) = [row for row in yard.get("/registries/watch")["items"] if row["is_own"]]
-    assert own["heard_at"] is not None
+    # Written down some seconds later, together with what was pulled.
+    until(
+        lambda: [row for row in yard.get("/registries/watch")["items"] if row["is_own"] and row["heard_at"]],
+        timeout_s=60,
+        what="the time of the registry's last notification",
+    )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.http_server import QuietHandler, QuietServer, served
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -27,18 +27,13 @@ def healthy(what: str, **environ: str) -> int:
 
 @contextmanager
 def web(status: int) -> Iterator[str]:
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/healthz" else 404)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with served(QuietServer(("127.0.0.1", 0), Answer)) as server:
         yield f"0.0.0.0:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.mark.parametrize("status", [200, 503])

@@ -8,8 +8,6 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
@@ -21,7 +19,7 @@ from registry.client.ecr import fetch_login
 from registry.core.kinds import Kind
 from registry.models import Registry
 from registry.opening import account_of
-from tests.fake_registry import QuietServer
+from tests.http_server import QuietHandler, QuietServer, served
 
 HOST = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 KEYS = ("AKIDEXAMPLE", "wJalrXUtnFEMI-secret-key")
@@ -41,11 +39,8 @@ class Aws:
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
-class AwsHandler(BaseHTTPRequestHandler):
+class AwsHandler(QuietHandler):
     aws: ClassVar[Aws]
-
-    def log_message(self, *args: object) -> None:
-        pass
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -71,12 +66,8 @@ def aws(monkeypatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(server):
+        yield state
 
 
 def test_aws_is_asked_by_one_signed_request_that_tells_no_secret(aws: Aws) -> None:

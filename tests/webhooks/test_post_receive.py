@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from django.test import Client
 from builds.models import Build
 from tests.factories import make_rule, make_source
 from tests.git_server import GIT_ENV, git
+from tests.http_server import QuietHandler, QuietServer, served
 from webhooks.models import Delivery
 from webhooks.providers.generic import Generic
 
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.django_db
 MESSAGE = 'Say "hi"\n\nA \\ and a\ttab, café 🚀'
 
 
-class Listener(HTTPServer):
+class Listener(QuietServer):
     """Keeps what is posted to it."""
 
     def __init__(self) -> None:
@@ -32,7 +31,7 @@ class Listener(HTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/webhooks/generic/1"
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(QuietHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
@@ -40,19 +39,11 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"detail": "1 rule: build #1 by `main`."}')
 
-    def log_message(self, *_arguments) -> None:
-        pass
-
 
 @pytest.fixture
 def listener():
-    server = Listener()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(Listener()) as server:
+        yield server
 
 
 @pytest.fixture

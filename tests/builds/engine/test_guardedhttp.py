@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from cryptography import x509
@@ -21,14 +19,12 @@ from builds.engine.guardedhttp import GuardedHTTP, Unreachable
 from builds.engine.process import StopFlag
 from lib.addresses import AddressRefused
 from tests.git_server import status
+from tests.http_server import QuietHandler, QuietServer, served
 
 
-class _Hello(BaseHTTPRequestHandler):
+class _Hello(QuietHandler):
     def do_GET(self) -> None:
         status(200, "hello")(self)
-
-    def log_message(self, *_args: object) -> None:
-        pass
 
 
 @pytest.fixture
@@ -54,17 +50,13 @@ def tls(tmp_path, monkeypatch) -> Iterator[int]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ) + certificate.public_bytes(serialization.Encoding.PEM)
     (tmp_path / "server.pem").write_bytes(pem)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hello)
+    server = QuietServer(("127.0.0.1", 0), _Hello)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     monkeypatch.setattr(guardedhttp, "_trust", lambda: ssl.create_default_context(cafile=tmp_path / "server.pem"))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server.server_address[1]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield server.server_address[1]
 
 
 def fetch(url: str, *trusted: str) -> bytes:
