@@ -37,9 +37,12 @@ def run_errand(link_id: int) -> None:
         fields = {"hook_state": Asked.FAILED, "hook_sentence": error.sentence}
     else:
         note_success(link.connection)
-    # Asked for something else meanwhile: that stays asked for, and its bell has rung.
-    SourceLink.objects.filter(pk=link.pk, errand=asked).update(errand="", errand_hooks=[])
-    SourceLink.objects.filter(pk=link.pk).update(**fields, checked_at=timezone.now())
+    # Asked for something else meanwhile: that stays asked for, its bell has rung, and it may be done by now: what was
+    # found before it is no answer to it.
+    same = SourceLink.objects.filter(
+        pk=link.pk, errand=asked, errand_hooks=link.errand_hooks, connection=link.connection, full_name=link.full_name
+    )
+    same.update(**fields, errand="", errand_hooks=[], checked_at=timezone.now())
     live.wake(f"repository:{link.source.repository_id}")
 
 

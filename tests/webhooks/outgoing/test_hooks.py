@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 
 from builds.actions import make_deploy_key
@@ -10,6 +12,8 @@ from tests.factories import make_admin, make_repository, make_source
 from tests.forge_server import Reply
 from webhooks.actions import links
 from webhooks.actions.webhook_address import webhook_address
+from webhooks.errands import hooks
+from webhooks.errands.access import forge_of
 from webhooks.errands.hooks import run_errand
 from webhooks.models import SourceLink
 
@@ -179,3 +183,36 @@ def test_an_errand_that_is_done_it_does_not_do_again(linked_github, github, admi
     asked = len(github.asked)
     run_errand(link().pk)
     assert len(github.asked) == asked
+
+
+@pytest.fixture
+def after_its_look(monkeypatch):
+    """What happens between a worker's last question at the forge and what it writes down."""
+
+    def happens(what) -> None:
+        @contextmanager
+        def opened(connection):
+            with forge_of(connection) as forge:
+                yield forge
+            monkeypatch.setattr(hooks, "forge_of", forge_of)
+            what()
+
+        monkeypatch.setattr(hooks, "forge_of", opened)
+
+    return happens
+
+
+def test_a_look_that_ends_late_it_does_not_take_for_the_end_of_an_installation(
+    linked_github, github, admin, after_its_look
+):
+    links.ask(link(), "look")
+    after_its_look(lambda: do(links.install, admin, link()))
+    run_errand(link().pk)
+    assert (link().errand, link().hook_state, link().findings) == ("", "good", [])
+
+
+def test_what_is_asked_while_it_looks_stays_asked(linked_github, github, admin, after_its_look):
+    links.remove(admin, link(), ["6"])
+    after_its_look(lambda: links.remove(admin, link(), ["7"]))
+    run_errand(link().pk)
+    assert (link().errand, link().errand_hooks, link().hook_state) == ("remove", ["7"], "asked")
