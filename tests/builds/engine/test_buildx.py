@@ -196,10 +196,8 @@ def test_c06_no_token_is_in_an_image_that_copies_everything(git_repo, git_http, 
 def test_c07_a_large_file_that_is_ignored_is_never_read(builds):
     builds.write({".dockerignore": "big.bin\n", "Dockerfile": "FROM scratch\nCOPY . /\n"})
     with (builds.request.tree / "big.bin").open("wb") as file:
-        file.truncate(2 * 1024**3)
-    begun = time.monotonic()
+        file.truncate(4 * 1024**4)  # reading it takes longer than a test may
     assert builds().returncode == 0
-    assert time.monotonic() - begun < 15
     assert "big.bin" not in builds.files()
 
 
@@ -220,10 +218,9 @@ def test_b05_a_daemon_that_never_answers_does_not_hold_the_worker(builds, tmp_pa
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        begun = time.monotonic()
-        with pytest.raises(Stopped):
+        with pytest.raises(Stopped) as stopped:
             builds(docker_host=f"unix://{tmp_path}/s", timeout_s=1)
-    assert time.monotonic() - begun < 10
+    assert stopped.value.reason == "timeout"
 
 
 def test_b06_a_cancelled_build_leaves_nothing_running_and_pushes_nothing(builds, base_image):
