@@ -31,23 +31,25 @@ def _client(url: str) -> Any:
     return Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0))
 
 
-def enqueue(name: str, *args: int | str, expires_s: float | None = None) -> None:
-    """Send the registered task `name` once the current transaction commits.
+def enqueue(name: str, *args: int | str, expires_s: float | None = None, after_s: float = 0) -> None:
+    """Send the registered task `name` once the current transaction commits, to be heard `after_s` later.
 
     A broker that is down is logged and forgiven: beat rings again for whatever the database says is due.
     Raises KeyError at commit for a name that no task is registered under.
     """
-    transaction.on_commit(partial(_send, name, args, expires_s))
+    transaction.on_commit(partial(_send, name, args, expires_s, after_s))
 
 
-def _send(name: str, args: tuple[Any, ...], expires_s: float | None) -> None:
+def _send(name: str, args: tuple[Any, ...], expires_s: float | None, after_s: float = 0) -> None:
     task = current_app.tasks[name]
     if time.monotonic() < _Broker.silent_until:
         return
     try:
         # Celery's own client tries for seconds before it gives up, while a person or a worker waits for it.
         _client(settings.REDIS_URL).ping()
-        options: dict[str, Any] = {} if expires_s is None else {"expires": expires_s}
+        options: dict[str, Any] = {} if expires_s is None else {"expires": after_s + expires_s}
+        if after_s:
+            options["countdown"] = after_s
         task.apply_async(args, ignore_result=True, retry=False, **options)
     except (OperationalError, RedisError, OSError) as error:
         _Broker.silent_until = time.monotonic() + PAUSE_S

@@ -191,7 +191,7 @@ def _back_to_queue(run: Run, reason: str, *, wait_s: float, **fields: Any) -> bo
         _close_steps(run, now)
         record_event(run.build_id, "queued", run.attempt, reason=reason)
         enqueue("builds.archive_log", run.build_id, run.attempt)
-        enqueue("builds.run_next", expires_s=60)
+        enqueue("builds.run_next", expires_s=60, after_s=wait_s)
     return True
 
 

@@ -51,7 +51,7 @@ def test_the_logs_of_a_deleted_repository_go_with_it(monkeypatch, tmp_path: Path
 
     storage = FileSystemStorage(tmp_path)
     monkeypatch.setattr("builds.logs.archive.storages", {"logs": storage})
-    monkeypatch.setattr(queue, "_send", lambda name, args, _: forget_deleted(args) if "forget" in name else None)
+    monkeypatch.setattr(queue, "_send", lambda name, args, *_: forget_deleted(args) if "forget" in name else None)
     kept, build = (make_build(make_rule(make_source(make_repository(path)))) for path in ("acme/kept", "acme/gone"))
     for one in (kept, build):
         DatabaseFrames(fenced=False).insert(one.pk, 1, [Frame(0, 0, 0, 1, 0, 6, compress(b"hello\n"))])

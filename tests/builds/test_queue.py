@@ -19,6 +19,7 @@ from builds.core.states import FINAL, State
 from builds.models import Build, BuildEvent, Step
 from builds.reading import sentence_of
 from builds.waits import queue
+from lib import queue as bells
 from tests.factories import COMMIT, make_build, make_repository, make_rule, make_source
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +145,19 @@ def test_q02_a_silent_worker_loses_its_build_to_a_second_attempt():
     assert "disappeared at" in sentence_of(build)
     assert "attempt 2 of 3" in sentence_of(build)
     assert Step.objects.get().state == Step.State.CANCELLED
+
+
+def test_the_bell_of_another_attempt_rings_when_its_pause_is_over(monkeypatch, django_capture_on_commit_callbacks):
+    heard = {}
+    monkeypatch.setattr(
+        bells, "_send", lambda name, _args, expires_s, after_s: heard.update({name: (after_s, expires_s)})
+    )
+    build, _ = lost_run()
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep_all(timezone.now())
+    assert heard["builds.run_next"] == (lifecycle.LOST_BACKOFF_S[0], 60)
+    build.refresh_from_db()
+    assert build.not_before <= timezone.now() + timedelta(seconds=lifecycle.LOST_BACKOFF_S[0])
 
 
 def test_it_fences_off_a_run_that_lost_its_lease():

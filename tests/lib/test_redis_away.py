@@ -50,6 +50,18 @@ def test_a_bell_is_tried_again_after_a_pause(away, monkeypatch):
     assert queue._Broker.silent_until > silent_until
 
 
+def test_a_bell_may_be_heard_later_and_expires_later_then(monkeypatch):
+    sent = []
+    task = SimpleNamespace(apply_async=lambda *_, **options: sent.append(options))
+    monkeypatch.setattr(queue, "current_app", SimpleNamespace(tasks=defaultdict(lambda: task)))
+    monkeypatch.setattr(queue, "_client", lambda _: SimpleNamespace(ping=lambda: True))
+    monkeypatch.setattr(queue._Broker, "silent_until", 0.0)
+    queue._send("builds.run_next", (), 9)
+    queue._send("builds.run_next", (), 9, 60)
+    now, later = ((options.get("countdown"), options["expires"]) for options in sent)
+    assert (now, later) == ((None, 9), (60, 69))
+
+
 def test_what_comes_while_redis_is_away_is_kept_here():
     away = ForgivingCache(NOBODY, {})
     assert away.get("tries", 0) == 0

@@ -22,7 +22,7 @@ def rings(monkeypatch) -> list[str]:
     from lib import queue
 
     sent: list[str] = []
-    monkeypatch.setattr(queue, "_send", lambda name, _args, _expires: sent.append(name))
+    monkeypatch.setattr(queue, "_send", lambda name, *_: sent.append(name))
     return sent
 
 
