@@ -44,8 +44,16 @@ def ring_for_looks(now: datetime) -> None:
     """One ring for each source whose turn it is. A source that was linked just now gets its first look."""
     new = Source.objects.filter(catch_up_look=None).values_list("pk", flat=True)[: 100 * RINGS]
     CatchUpLook.objects.bulk_create([CatchUpLook(source_id=pk, next_look_at=now) for pk in new], ignore_conflicts=True)
-    due = CatchUpLook.objects.filter(next_look_at__lte=now).order_by("next_look_at")
+    # Whoever asked waits at a page.
+    due = CatchUpLook.objects.filter(next_look_at__lte=now).order_by(F("asked_at").asc(nulls_last=True), "next_look_at")
     for pk in due.values_list("pk", flat=True)[:RINGS]:
+        enqueue("builds.look_for_missed", str(pk), expires_s=9)
+
+
+def ring_for_asked(now: datetime) -> None:
+    """One ring for each look that a person asked for and whose bell another look was too busy to hear."""
+    asked = CatchUpLook.objects.filter(next_look_at__lte=now).exclude(asked_at=None).order_by("asked_at")
+    for pk in asked.values_list("pk", flat=True)[:RINGS]:
         enqueue("builds.look_for_missed", str(pk), expires_s=9)
 
 

@@ -12,7 +12,7 @@ from builds.engine import git
 from builds.engine.stopflag import StopFlag
 from builds.models import CatchUpLook
 from builds.pipeline.checkout import remote_of
-from builds.pipeline.probe import PROBE_TIMEOUT_S, one_at_a_time
+from builds.pipeline.probe import PROBE_TIMEOUT_S, one_at_a_time, ring_for_asked
 from lib.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -22,12 +22,14 @@ MOST_REFS = 20_000
 def look_for_missed(source_id: str) -> None:
     """Take a look that is due. One at a time on a worker, since servers that hang must not hold its processes.
 
-    Another's turn comes with the next tick.
+    The turn of another that a person waits for comes when this one is done, that of the others with the next tick.
     """
     with one_at_a_time() as mine:
         look = catchup.take_look(source_id, database_now()) if mine else None
         if look is not None:
             _look(look)
+    if mine:
+        ring_for_asked()
 
 
 def _look(look: CatchUpLook) -> None:

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 
 from builds import live
+from builds.actions import catchup
 from builds.actions.rules_file import note_tips
 from builds.actions.sources import record_probe
 from builds.actions.upkeep import ring_for_probes
@@ -18,6 +19,7 @@ from builds.engine import git
 from builds.engine.stopflag import StopFlag
 from builds.models import Source
 from builds.pipeline.checkout import remote_of
+from lib.clock import database_now
 from lib.humanize import plural
 
 log = structlog.get_logger(__name__)
@@ -34,7 +36,13 @@ def probe(source_id: str) -> None:
         if mine:
             _probe(source_id)
     if mine:
-        ring_for_probes()
+        ring_for_asked()
+
+
+def ring_for_asked() -> None:
+    """The turn is free again: ring for all who wait at a page for what a Git server says."""
+    ring_for_probes()
+    catchup.ring_for_asked(database_now())
 
 
 @contextmanager

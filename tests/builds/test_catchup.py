@@ -24,6 +24,7 @@ from builds.actions.skips import note_skipped
 from builds.core.refnames import Ref
 from builds.models import Build, BuildRule, CatchUp, CatchUpLook, Source
 from builds.pipeline.catchup import look_for_missed
+from builds.pipeline.probe import one_at_a_time, probe
 from lib.refusal import Refused
 from tests.builds.pages import as_user, words
 from tests.factories import make_build, make_member, make_repository, make_rule, make_source, make_user
@@ -277,6 +278,37 @@ def test_it_rings_for_sources_whose_turn_it_is_and_for_new_ones(source, rings, d
     with django_capture_on_commit_callbacks(execute=True):
         ring_for_looks(NOW + timedelta(hours=2))
     assert rings.count("builds.look_for_missed") == 3
+
+
+def test_it_rings_again_for_whoever_asked_while_the_worker_looked_elsewhere(
+    source, rings, django_capture_on_commit_callbacks
+):
+    other = make_source(make_repository("acme/other"), clone_url=source.clone_url)
+    ask_look(make_user(), other)
+    rings.clear()
+    with one_at_a_time():
+        look_for_missed(str(other.pk))
+    assert CatchUpLook.objects.get(pk=other.pk).looked_at is None
+    for work in (look_for_missed, probe):
+        with django_capture_on_commit_callbacks(execute=True):
+            work(str(source.pk))
+        assert rings == ["builds.look_for_missed"]
+        rings.clear()
+    look_for_missed(str(other.pk))
+    assert CatchUpLook.objects.get(pk=other.pk).looked_at is not None
+    with django_capture_on_commit_callbacks(execute=True):
+        look_for_missed(str(source.pk))
+    assert rings == []
+
+
+def test_whoever_asks_comes_before_those_whose_turn_it_is(source, monkeypatch):
+    rung = []
+    monkeypatch.setattr("builds.actions.catchup.enqueue", lambda _name, pk, **_: rung.append(pk))
+    others = [make_source(make_repository(f"acme/r{number}")) for number in range(12)]
+    CatchUpLook.objects.bulk_create([CatchUpLook(source=other, next_look_at=NOW) for other in others])
+    CatchUpLook.objects.filter(pk=source.pk).update(next_look_at=NOW, asked_at=NOW)
+    ring_for_looks(NOW)
+    assert (rung[0], len(rung)) == (str(source.pk), 8)
 
 
 def test_it_looks_soon_after_a_worker_has_started(source):
