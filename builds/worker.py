@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
-from builds.actions import catchup, lifecycle, workers
+from builds.actions import catchup, debug_shells, lifecycle, workers
 from lib.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,9 @@ def _worker_ready(**_: Any) -> None:
 def _take_over() -> None:
     """What an earlier worker of this host left need not wait for its lease. Once: later it would be our own."""
     workers.recover_host(socket.gethostname(), worker_name(), alive=_process_lives)
-    lifecycle.sweep(database_now())
+    now = database_now()
+    lifecycle.sweep(now)
+    debug_shells.sweep_shells(now)
 
 
 def _introduce() -> bool:

@@ -9,7 +9,7 @@ from imageyard.supervisor.terminal import LogTail, Terminal
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
-WELL_AFTER_S = 60.0
+WELL_AFTER_S = 20.0
 
 
 class Watched:
@@ -54,7 +54,8 @@ class Watched:
         if self.child.exit_code is None:
             return
         if self._again_at is None:
-            if now - self._started > WELL_AFTER_S:
+            # A worker that was drained leaves with 0: that is no fault that comes back.
+            if now - self._started > WELL_AFTER_S or self.child.exit_code == 0:
                 self._delay_s = FIRST_DELAY_S
             self._again_at = now + self._delay_s
             self._terminal.say(
