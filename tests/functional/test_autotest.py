@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
+
+import httpx
 
 from tests.functional.test_pull_requests import approved, propose, tell
 from tests.yard import Linked, Yard, fresh, until
+
+RULE = {"ref_type": "branch", "pattern": "main", "tags": ["latest"]}
 
 
 def compose(**services: Any) -> str:
@@ -15,45 +18,64 @@ def compose(**services: Any) -> str:
     return json.dumps({"services": services})
 
 
-def docker(yard: Yard, *arguments: str) -> list[str]:
-    env = {**yard.environ}
-    return subprocess.run(["docker", *arguments], env=env, check=True, capture_output=True, text=True).stdout.split()
-
-
 def left_of(yard: Yard, build: dict[str, Any]) -> list[str]:
     """Containers, networks, volumes and images of the build's runs that are still in the engine."""
-    label = f"label=imageyard.run={build['id']}.{build['attempt']}"
-    kinds = (["ps", "-aq"], ["network", "ls", "-q"], ["volume", "ls", "-q"])
-    found = [one for kind in kinds for one in docker(yard, *kind, "--filter", label)]
-    names = docker(yard, "image", "ls", "--format", "{{.Repository}}")
-    return found + [name for name in names if name.endswith(f"/{build['id']}.{build['attempt']}")]
+    query = {"all": "1", "filters": json.dumps({"label": [f"imageyard.run={build['id']}.{build['attempt']}"]})}
+    socket = httpx.HTTPTransport(uds=yard.environ["DOCKER_HOST"].removeprefix("unix://"))
+    with httpx.Client(transport=socket, base_url="http://engine", timeout=30) as engine:
+        found = [row["Id"] for row in engine.get("/containers/json", params=query).json()]
+        found += [row["Id"] for row in engine.get("/networks", params=query).json()]
+        found += [row["Name"] for row in engine.get("/volumes", params=query).json()["Volumes"] or ()]
+        names = [name for row in engine.get("/images/json").json() for name in row["RepoTags"] or ()]
+    return found + [name for name in names if f"/{build['id']}.{build['attempt']}:" in name]
 
 
-def test_a_test_of_the_image_passes_and_the_tags_move(yard: Yard, base_image: str):
-    linked = yard.link("autotest/passes")
+def test_a_test_of_the_image_passes_with_what_is_built_from_the_work_tree_and_the_tags_move(
+    yard: Yard, base_image: str
+):
+    """10. A secret is never in a log."""
+    rule = {**RULE, "dockerfile": "app/Dockerfile", "context": "app"}
+    linked = yard.link("autotest/passes", rules=[rule])
+    body = {"kind": "secret", "name": "TOKEN", "value": "hunter2-hunter2"}
+    yard.send("POST", "/repositories/autotest/passes/variables", body)
     sut = {
         "image": "this",
-        "command": ["sh", "-c", "wget -qO- http://web/ && cat /made && echo branch $$SOURCE_BRANCH"],
+        "command": [
+            "sh",
+            "-c",
+            "wget -qO- http://web/ && cat /made && echo branch $$SOURCE_BRANCH && echo token is $$TOKEN",
+        ],
         "depends_on": {"web": {"condition": "service_healthy"}},
-        "environment": ["SOURCE_BRANCH"],
+        "environment": ["SOURCE_BRANCH", "TOKEN"],
     }
     web = {
-        "image": base_image,
-        "command": "httpd -f -h /www",
-        "volumes": ["./site:/www:ro"],
-        "healthcheck": {"test": "wget -qO- http://127.0.0.1/", "interval": "1s", "retries": 20},
+        "build": {"context": ".", "dockerfile": "test/Dockerfile", "args": {"WHO": "tests of $SOURCE_BRANCH"}},
+        "volumes": ["./site:/www:ro", "./test/check.sh:/check.sh", "./test:/test"],
+        "command": ["sh", "-c", "cat /who; sh /check.sh; echo written > /test/new; ls /test; exec httpd -f -h /www"],
+        "env_file": "test/vars.env",
+        "healthcheck": {"test": "wget -qO- http://127.0.0.1/", "interval": "0.5s", "retries": 40},
     }
     files = {
-        "Dockerfile": fresh(base_image, "RUN echo made-here > /made"),
-        "docker-compose.test.yml": compose(sut=sut, web=web, unused={"image": "does.not/exist", "privileged": True}),
-        "site/index.html": "hello from the web\n",
+        "app/Dockerfile": fresh(base_image, "RUN echo made-here > /made"),
+        "app/docker-compose.test.yml": compose(
+            sut=sut, web=web, unused={"image": "does.not/exist", "privileged": True}
+        ),
+        "app/site/index.html": "hello from the web\n",
+        "app/test/Dockerfile": fresh(base_image, "ARG WHO", "RUN echo $WHO > /who"),
+        "app/test/check.sh": "echo checked by $NAME\n",
+        "app/test/vars.env": "NAME=a file\n",
     }
     build = linked.build(files)
     assert build["state"] == "succeeded", build["sentence"]
     log = yard.log(build["id"]).decode()
+    assert "web-1  | tests of main" in log
+    assert "web-1  | checked by a file" in log
+    assert "web-1  | new" in log
     assert "sut-1  | hello from the web" in log
     assert "sut-1  | made-here" in log
     assert "sut-1  | branch main" in log
+    assert "sut-1  | token is ***" in log
+    assert "hunter2" not in log
     [row] = build["tests"]
     assert (row["file"], row["state"]) == ("docker-compose.test.yml", "passed")
     assert "Test docker-compose.test.yml: sut" in [step["name"] for step in build["steps"]]
@@ -61,10 +83,16 @@ def test_a_test_of_the_image_passes_and_the_tags_move(yard: Yard, base_image: st
     assert left_of(yard, build) == []
 
 
-def test_a_failing_test_moves_no_tag_but_the_build_tag(yard: Yard, base_image: str):
+def test_a_failing_test_moves_no_tag_but_the_build_tag_and_one_that_is_switched_off_does_not_run(
+    yard: Yard, base_image: str
+):
     """A user who pushes something broken still finds the last good image under `latest`."""
     linked = yard.link("autotest/fails")
-    good = linked.build({"Dockerfile": fresh(base_image)})
+    yard.sql("UPDATE builds_source SET autotest = 0 WHERE clone_url = ?", linked.git.url)
+    broken = compose(sut={"image": "this", "command": "false"})
+    good = linked.build({"Dockerfile": fresh(base_image), "b.test.yml": broken})
+    assert (good["state"], good["tests"]) == ("succeeded", [])
+    yard.sql("UPDATE builds_source SET autotest = 1 WHERE clone_url = ?", linked.git.url)
     files = {
         "Dockerfile": fresh(base_image),
         "a.test.yml": compose(sut={"image": "this", "command": "true"}),
@@ -85,74 +113,64 @@ def test_a_failing_test_moves_no_tag_but_the_build_tag(yard: Yard, base_image: s
     assert left_of(yard, build) == []
 
 
-def test_services_are_built_from_the_work_tree(yard: Yard, base_image: str):
-    linked = yard.link("autotest/builds")
-    sut = {
-        "build": {"context": ".", "dockerfile": "test/Dockerfile", "args": {"WHO": "tests of $SOURCE_BRANCH"}},
-        "volumes": ["./test/check.sh:/check.sh", "./test:/test"],
-        "command": ["sh", "-c", "cat /who; sh /check.sh; echo written > /test/new; ls /test"],
-        "env_file": "test/vars.env",
-    }
-    files = {
-        "app/Dockerfile": fresh(base_image),
-        "app/docker-compose.test.yml": compose(sut=sut),
-        "app/test/Dockerfile": fresh(base_image, "ARG WHO", "RUN echo $WHO > /who"),
-        "app/test/check.sh": "echo checked by $NAME\n",
-        "app/test/vars.env": "NAME=a file\n",
-    }
-    yard.send(
-        "PUT",
-        "/repositories/autotest/builds/rules",
-        [
-            {
-                "ref_type": "branch",
-                "pattern": "main",
-                "tags": ["latest"],
-                "dockerfile": "app/Dockerfile",
-                "context": "app",
-            }
-        ],
-    )
-    build = linked.build(files)
-    log = yard.log(build["id"]).decode()
-    assert build["state"] == "succeeded", build["sentence"]
-    assert "sut-1  | tests of main" in log
-    assert "sut-1  | checked by a file" in log
-    assert "sut-1  | new" in log
-    assert left_of(yard, build) == []
-
-
-def test_a_file_that_asks_for_the_machine_is_refused(yard: Yard, base_image: str):
+def test_what_cannot_be_run_is_told_of(yard: Yard, base_image: str):
     """11. Nothing a repository contains can run outside the builder."""
-    linked = yard.link("autotest/hostile")
-    sut = {"image": "this", "privileged": True, "volumes": ["/:/host", "/var/run/docker.sock:/var/run/docker.sock"]}
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
-    assert build["state"] == "failed"
-    assert "service `sut` asks for `privileged`" in build["sentence"]
-    assert "mounts `/`, a path of the machine that is not in the repository" in build["sentence"]
-    assert "the engine itself" in build["sentence"]
-    assert build["tests"][0]["state"] == "failed"
+    nothing = f"{yard.registry}/autotest/nothing:1"
+    files = {
+        "hostile": {
+            "docker-compose.test.yml": compose(
+                sut={
+                    "image": "this",
+                    "privileged": True,
+                    "volumes": ["/:/host", "/var/run/docker.sock:/var/run/docker.sock"],
+                }
+            )
+        },
+        "missing": {
+            "docker-compose.test.yml": compose(sut={"image": "this", "depends_on": ["db"]}, db={"image": nothing})
+        },
+        "unbuildable": {
+            "docker-compose.test.yml": compose(sut={"build": {"context": ".", "dockerfile": "Dockerfile.test"}}),
+            "Dockerfile.test": fresh(base_image, "RUN exit 7"),
+        },
+    }
+    dockerfile = fresh(base_image)
+    started = {
+        name: yard.link(f"autotest/{name}").start({"Dockerfile": dockerfile, **more}) for name, more in files.items()
+    }
+    hostile, missing, unbuildable = (yard.wait(build["id"]) for build in started.values())
+    assert hostile["state"] == "failed"
+    assert "service `sut` asks for `privileged`" in hostile["sentence"]
+    assert "mounts `/`, a path of the machine that is not in the repository" in hostile["sentence"]
+    assert "the engine itself" in hostile["sentence"]
+    assert hostile["tests"][0]["state"] == "failed"
+
+    assert missing["error"]["kind"] == "user"
+    assert f"its image `{nothing}` could not be pulled: " in missing["sentence"]
+
+    assert "the image of its service `sut` could not be built." in unbuildable["sentence"]
+    assert "exit code 7" in unbuildable["sentence"]
+    assert left_of(yard, unbuildable) == []
 
 
-def test_autotest_that_is_switched_off_runs_nothing(yard: Yard, base_image: str):
-    linked = yard.link("autotest/off")
-    yard.sql("UPDATE builds_source SET autotest = 0 WHERE clone_url = ?", linked.git.url)
-    broken = compose(sut={"image": "this", "command": "false"})
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": broken})
-    assert (build["state"], build["tests"]) == ("succeeded", [])
-
-
-def test_a_cancelled_build_ends_its_test_and_leaves_nothing(yard: Yard, base_image: str):
+def test_a_cancelled_build_ends_its_test_and_leaves_nothing_and_a_retry_tests_again(yard: Yard, base_image: str):
+    """Results of the attempt before are not shown as those of this one."""
     linked = yard.link("autotest/cancelled")
     sut = {"image": "this", "command": ["sh", "-c", "echo now waiting; sleep 600"]}
     build = linked.start({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
-    yard.wait_log(build["id"], b"now waiting")
-    assert yard.build(build["id"])["state"] == "testing"
-    yard.send("POST", f"/builds/{build['id']}/cancel")
-    build = yard.wait(build["id"])
-    assert build["state"] == "cancelled"
-    assert build["tests"][0]["state"] == "stopped"
-    assert left_of(yard, build) == []
+    for attempt in (1, 2):
+        yard.wait(build["id"], until={"testing"})
+        yard.wait_log(build["id"], b"now waiting")
+        now = yard.build(build["id"])
+        assert (now["attempt"], now["state"]) == (attempt, "testing")
+        assert [row["state"] for row in now["tests"]] == ["running"]
+        yard.send("POST", f"/builds/{build['id']}/cancel")
+        ended = yard.wait(build["id"])
+        assert ended["state"] == "cancelled"
+        assert [row["state"] for row in ended["tests"]] == ["stopped"]
+        assert left_of(yard, ended) == []
+        if attempt == 1:
+            yard.send("POST", f"/builds/{build['id']}/retry")
 
 
 def test_a_pull_request_of_a_fork_is_tested_without_being_pushed(yard: Yard, base_image: str):
@@ -172,52 +190,3 @@ def test_a_pull_request_of_a_fork_is_tested_without_being_pushed(yard: Yard, bas
     assert "sut-1  | token: []" in log
     assert build["tests"][0]["state"] == "passed"
     assert until(lambda: left_of(yard, build) == [])
-
-
-def test_a_retry_tests_again(yard: Yard, base_image: str):
-    """Results of the attempt before are not shown as those of this one."""
-    linked = yard.link("autotest/retried")
-    flag = {"image": "this", "command": ["sh", "-c", "sleep 2; exit 1"]}
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=flag)})
-    assert [row["state"] for row in build["tests"]] == ["failed"]
-    yard.send("POST", f"/builds/{build['id']}/retry")
-    running = until(lambda: (now := yard.build(build["id"]))["tests"] and now["tests"][0]["state"] == "running" and now)
-    assert running["attempt"] == 2
-    assert yard.wait(build["id"])["tests"][0]["state"] == "failed"
-
-
-def test_an_image_that_is_not_there_is_told_of(yard: Yard, base_image: str):
-    linked = yard.link("autotest/missing")
-    image = f"{yard.registry}/autotest/nothing:1"
-    sut = {"image": "this", "depends_on": ["db"]}
-    files = {"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut, db={"image": image})}
-    build = linked.build(files)
-    assert build["error"]["kind"] == "user"
-    assert f"its image `{image}` could not be pulled: " in build["sentence"]
-
-
-def test_a_service_that_cannot_be_built_is_told_of(yard: Yard, base_image: str):
-    linked = yard.link("autotest/unbuildable")
-    sut = {"build": {"context": ".", "dockerfile": "Dockerfile.test"}}
-    files = {
-        "Dockerfile": fresh(base_image),
-        "Dockerfile.test": fresh(base_image, "RUN exit 7"),
-        "docker-compose.test.yml": compose(sut=sut),
-    }
-    build = linked.build(files)
-    assert "the image of its service `sut` could not be built." in build["sentence"]
-    assert "exit code 7" in build["sentence"]
-    assert left_of(yard, build) == []
-
-
-def test_a_secret_that_a_test_prints_is_masked(yard: Yard, base_image: str):
-    """10. A secret is never in a log."""
-    linked = yard.link("autotest/secret")
-    body = {"kind": "secret", "name": "TOKEN", "value": "hunter2-hunter2"}
-    yard.send("POST", "/repositories/autotest/secret/variables", body)
-    sut = {"image": "this", "command": ["sh", "-c", "echo token is $$TOKEN"], "environment": ["TOKEN"]}
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
-    log = yard.log(build["id"])
-    assert build["state"] == "succeeded", build["sentence"]
-    assert b"sut-1  | token is ***" in log
-    assert b"hunter2" not in log
