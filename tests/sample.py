@@ -221,26 +221,25 @@ def _put_tags(build: Build, names: list[str]) -> None:
     digest = f"sha256:{_random.randbytes(32).hex()}"
     size = 78_200_000 + 260_000 * build.number + _random.randrange(3_000_000)
     names = [build.build_tag, *names]
-    for name in names:
-        old = Tag.objects.filter(repository=build.repository, name=name).first()
-        TagMove.objects.create(
+    before = {tag.name: tag.digest for tag in Tag.objects.filter(repository=build.repository, name__in=names)}
+    TagMove.objects.bulk_create(
+        TagMove(
             repository=build.repository,
             tag=name,
             at=build.finished_at,
-            from_digest=old.digest if old else "",
+            from_digest=before.get(name, ""),
             to_digest=digest,
             build_number=build.number,
         )
-        Tag.objects.update_or_create(
-            repository=build.repository,
-            name=name,
-            defaults={
-                "digest": digest,
-                "size_bytes": size,
-                "build_number": build.number,
-                "pushed_at": build.finished_at,
-            },
-        )
+        for name in names
+    )
+    put = {"digest": digest, "size_bytes": size, "build_number": build.number, "pushed_at": build.finished_at}
+    Tag.objects.bulk_create(
+        [Tag(repository=build.repository, name=name, **put) for name in names],
+        update_conflicts=True,
+        unique_fields=["repository", "name"],
+        update_fields=[*put],
+    )
     moves = [{"tag": name, "moved": True, "sentence": ""} for name in names]
     Build.objects.filter(pk=build.pk).update(tags=names, moves=moves, digest=digest, size_bytes=size)
 
