@@ -11,6 +11,7 @@ import pytest
 
 from imageyard.supervisor.ports import free_port
 from tests.functional.breakable import HURRY, Cable, Fragile, started
+from tests.functional.door import door
 from tests.git_server import git_http, git_root, silent_port  # noqa: F401 — fixtures
 from tests.yard import Yard
 
@@ -51,8 +52,10 @@ def own_yard(shared_own_yard: Yard) -> Iterator[Yard]:
 def shared_fragile(registry_host: str, docker_host: str, base_image: str) -> Iterator[Fragile]:
     cable = Cable(Path(tempfile.mkdtemp(prefix="iy-cable-", dir="/tmp")), docker_host)
     cable.plug()
-    with started(registry_host, cable.host, **HURRY, IMAGEYARD_HOOKS_IMAGE=base_image) as (redis, yard):
-        yield Fragile(yard, redis, cable)
+    with door(docker_host) as engine:
+        hooks = {"IMAGEYARD_HOOKS_IMAGE": base_image, "IMAGEYARD_HOOKS_DOCKER_HOST": engine}
+        with started(registry_host, cable.host, **HURRY, **hooks) as (redis, yard):
+            yield Fragile(yard, redis, cable)
     cable.pull()
     shutil.rmtree(cable.path.parent, ignore_errors=True)
 

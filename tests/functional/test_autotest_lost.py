@@ -17,23 +17,25 @@ def hurried(fragile: Fragile) -> Yard:
     return fragile.yard
 
 
-def test_a_test_that_takes_too_long_is_stopped(hurried: Yard, base_image: str):
+def test_a_test_that_takes_too_long_is_stopped_and_one_that_wants_too_much_memory_is_told_so(
+    hurried: Yard, base_image: str
+):
     linked = hurried.link("autotest/slow")
     sut = {"image": "this", "command": ["sh", "-c", "echo here; sleep 600"]}
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
-    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout")
-    assert "did not end within 8.0 s and was stopped" in build["sentence"]
-    assert "No tag but `build-1` was moved." in build["sentence"]
-    assert b"sut-1  | here" in hurried.log(build["id"])
-    assert left_of(hurried, build) == []
+    slow = linked.start({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
 
-
-def test_a_test_that_wants_too_much_memory_is_told_so(hurried: Yard, base_image: str):
     linked = hurried.link("autotest/hungry")
     sut = {"image": "this", "command": ["sh", "-c", "head -c 200m /dev/zero | tail"], "mem_limit": "8g"}
-    build = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
-    assert build["state"] == "failed"
-    assert "16" in build["sentence"] or "ended with exit code 137. It was killed." in build["sentence"]
+    hungry = linked.build({"Dockerfile": fresh(base_image), "docker-compose.test.yml": compose(sut=sut)})
+    assert hungry["state"] == "failed"
+    assert "16" in hungry["sentence"] or "ended with exit code 137. It was killed." in hungry["sentence"]
+
+    slow = hurried.wait(slow["id"])
+    assert (slow["state"], slow["error"]["kind"]) == ("failed", "timeout")
+    assert "did not end within 8.0 s and was stopped" in slow["sentence"]
+    assert "No tag but `build-1` was moved." in slow["sentence"]
+    assert b"sut-1  | here" in hurried.log(slow["id"])
+    assert left_of(hurried, slow) == []
 
 
 def test_q02_a_worker_killed_in_a_test_leaves_nothing_and_the_next_attempt_passes(hurried: Yard, base_image: str):

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.functional.breakable import Fragile, started
+from tests.functional.breakable import Fragile
 from tests.functional.test_autotest import left_of
 from tests.functional.test_pull_requests import approved, propose, tell
 from tests.yard import Linked, Yard, fresh, until
@@ -20,42 +14,16 @@ from tests.yard import Linked, Yard, fresh, until
 
 @pytest.fixture
 def hooked(fragile: Fragile) -> Yard:
-    """An Imageyard whose hooks run in a busybox, and not for long."""
+    """An Imageyard whose hooks run in a busybox, and not for long, and have an engine."""
     return fragile.yard
 
 
-@contextmanager
-def door(docker_host: str) -> Iterator[str]:
-    """The engine at an address that containers on it reach; gives it as DOCKER_HOST."""
-    env = {**os.environ, "DOCKER_HOST": docker_host}
-    command = ["docker", "network", "inspect", "bridge", "--format={{(index .IPAM.Config 0).Gateway}}"]
-    gateway = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
-    with socket.create_server((gateway, 0)) as listener:
-        threading.Thread(target=_serve, args=[listener, docker_host.removeprefix("unix://")], daemon=True).start()
-        yield f"tcp://{gateway}:{listener.getsockname()[1]}"
-
-
-def _serve(listener: socket.socket, path: str) -> None:
-    with suppress(OSError):
-        while True:
-            near, _ = listener.accept()
-            far = socket.socket(socket.AF_UNIX)
-            far.connect(path)
-            threading.Thread(target=_pass_on, args=[near, far], daemon=True).start()
-            threading.Thread(target=_answer, args=[far, near], daemon=True).start()
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-
-
-def _answer(source: socket.socket, target: socket.socket) -> None:
-    """A client that has sent all it has would look like one that left, so only the answer's end ends it."""
-    _pass_on(source, target)
-    source.close()
-    target.close()
+@pytest.fixture(scope="module", autouse=True)
+def hanging(fragile: Fragile, base_image: str) -> int:
+    """A build whose hook does not end. It takes the time that hooks may take while other tests run beside it."""
+    linked = trusted(fragile.yard, "hooks/hangs")
+    files = {"Dockerfile": fresh(base_image), "hooks/post_checkout": hook("echo begun", "sleep 300")}
+    return int(linked.start(files)["id"])
 
 
 def trusted(yard: Yard, path: str) -> Linked:
@@ -108,47 +76,21 @@ def test_a_hook_that_fails_ends_the_build_before_anything_is_built(hooked: Yard,
     until(lambda: not left_of(hooked, build), what="nothing left in the engine")
 
 
-def test_a_hook_that_does_not_end_is_stopped(hooked: Yard, base_image: str):
-    linked = trusted(hooked, "hooks/hangs")
-    build = linked.build({"Dockerfile": fresh(base_image), "hooks/post_checkout": hook("echo begun", "sleep 300")})
-    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout")
-    assert "`hooks/post_checkout` did not end within 8.0 s" in build["sentence"]
-    until(lambda: not left_of(hooked, build), what="nothing left in the engine")
-
-
-def test_after_the_tags_a_failing_hook_is_a_warning(hooked: Yard, base_image: str):
-    linked = trusted(hooked, "hooks/late")
-    build = linked.build({"Dockerfile": fresh(base_image), "hooks/post_push": hook("exit 3")})
-    assert build["state"] == "succeeded", build["sentence"]
-    [[warnings]] = hooked.sql("SELECT warnings FROM builds_build WHERE id = ?", build["id"])
-    assert "`hooks/post_push` ended with exit code 3. The tags had been put by then." in warnings
-
-
-def test_a_hook_that_replaces_a_step_needs_an_engine(hooked: Yard, base_image: str):
-    linked = trusted(hooked, "hooks/replaces")
-    build = linked.build({"Dockerfile": fresh(base_image), "hooks/build": hook("docker build -t $IMAGE_NAME .")})
-    assert build["state"] == "failed"
-    assert "`hooks/build` replaces the step that builds the image" in build["sentence"]
-    assert "IMAGEYARD_HOOKS_DOCKER_HOST" in build["sentence"]
-
-
-def test_variables_and_secrets_reach_a_hook_byte_for_byte_and_are_masked(hooked: Yard, base_image: str):
+def test_variables_and_secrets_reach_a_hook_byte_for_byte_and_are_masked_and_a_failing_last_hook_is_a_warning(
+    hooked: Yard, base_image: str
+):
     linked = trusted(hooked, "hooks/variables")
     value = 'it\'s a "secret"\nof two $lines `id`'
     hooked.send("POST", "/repositories/hooks/variables/variables", {"kind": "secret", "name": "TOKEN", "value": value})
     script = hook('printf %s "$TOKEN" | md5sum', 'echo "$TOKEN"')
-    build = linked.build({"Dockerfile": fresh(base_image), "hooks/pre_build": script})
+    files = {"Dockerfile": fresh(base_image), "hooks/pre_build": script, "hooks/post_push": hook("exit 3")}
+    build = linked.build(files)
     assert build["state"] == "succeeded", build["sentence"]
     log = hooked.log(build["id"]).decode()
     assert hashlib.md5(value.encode()).hexdigest() in log
     assert "of two $lines" not in log
-
-
-def test_hooks_of_a_repository_that_nobody_trusts_are_found_and_not_run(hooked: Yard, base_image: str):
-    linked = hooked.link("hooks/untrusted")
-    build = linked.build({"Dockerfile": fresh(base_image), "hooks/pre_build": hook("exit 2")})
-    assert build["state"] == "succeeded", build["sentence"]
-    assert "`hooks/pre_build` was found and not run" in hooked.log(build["id"]).decode()
+    [[warnings]] = hooked.sql("SELECT warnings FROM builds_build WHERE id = ?", build["id"])
+    assert "`hooks/post_push` ended with exit code 3. The tags had been put by then." in warnings
 
 
 def test_w15_a_pull_request_runs_no_hooks(hooked: Yard, base_image: str):
@@ -176,26 +118,24 @@ PUSH = ASK + 'ask "images/$IMAGE_NAME/tag?repo=$DOCKER_REPO&tag=by-hook" /dev/nu
 PUSH += 'ask "images/$DOCKER_REPO/push?tag=by-hook" /dev/null'
 
 
-def test_hooks_that_replace_steps_do_so_on_the_engine_that_is_there_for_them(
-    registry_host: str, docker_host: str, base_image: str
-):
-    with (
-        door(docker_host) as engine,
-        started(registry_host, docker_host, IMAGEYARD_HOOKS_IMAGE=base_image, IMAGEYARD_HOOKS_DOCKER_HOST=engine) as (
-            _,
-            yard,
-        ),
-    ):
-        linked = trusted(yard, "hooks/engine")
-        files = {"Dockerfile": fresh(base_image, "COPY made /made"), "hooks/build": hook("echo 1 > made", BUILD)}
-        build = linked.build(files)
-        assert build["state"] == "succeeded", build["sentence"]
-        assert yard.image_files("hooks/engine", "latest")["made"][1] == b"1\n"
-        assert linked.tags()["latest"]["digest"] == build["digest"]
-        by_test = linked.build({"hooks/test": hook("echo testing $IMAGE_NAME", "exit 4")})
-        assert "`hooks/test` ended with exit code 4. No tag but `build-2` was moved." in by_test["sentence"]
-        assert [row["state"] for row in by_test["tests"]] == ["failed"]
-        by_push = linked.build({"hooks/test": hook("true"), "hooks/push": hook(PUSH)})
-        assert by_push["state"] == "succeeded", by_push["sentence"]
-        assert yard.pushed_tags("hooks/engine") == {"build-1", "build-2", "build-3", "latest", "by-hook"}
-        assert linked.tags()["latest"]["digest"] == build["digest"]
+def test_hooks_that_replace_steps_do_so_on_the_engine_that_is_there_for_them(hooked: Yard, base_image: str):
+    linked = trusted(hooked, "hooks/engine")
+    files = {"Dockerfile": fresh(base_image, "COPY made /made"), "hooks/build": hook("echo 1 > made", BUILD)}
+    build = linked.build(files)
+    assert build["state"] == "succeeded", build["sentence"]
+    assert hooked.image_files("hooks/engine", "latest")["made"][1] == b"1\n"
+    assert linked.tags()["latest"]["digest"] == build["digest"]
+    by_test = linked.build({"hooks/test": hook("echo testing $IMAGE_NAME", "exit 4")})
+    assert "`hooks/test` ended with exit code 4. No tag but `build-2` was moved." in by_test["sentence"]
+    assert [row["state"] for row in by_test["tests"]] == ["failed"]
+    by_push = linked.build({"hooks/test": hook("true"), "hooks/push": hook(PUSH)})
+    assert by_push["state"] == "succeeded", by_push["sentence"]
+    assert hooked.pushed_tags("hooks/engine") == {"build-1", "build-2", "build-3", "latest", "by-hook"}
+    assert linked.tags()["latest"]["digest"] == build["digest"]
+
+
+def test_a_hook_that_does_not_end_is_stopped(hooked: Yard, hanging: int):
+    build = hooked.wait(hanging)
+    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout")
+    assert "`hooks/post_checkout` did not end within 8.0 s" in build["sentence"]
+    until(lambda: not left_of(hooked, build), what="nothing left in the engine")

@@ -1,4 +1,4 @@
-"""Hooks on an Imageyard that names no image for them: the worker makes one of its own programs."""
+"""Hooks on an Imageyard that names no image and no engine for them: the worker makes one of its own programs."""
 
 from __future__ import annotations
 
@@ -24,3 +24,13 @@ def test_hooks_that_nobody_trusts_are_found_and_not_run(yard: Yard, base_image: 
     build = linked.build({"Dockerfile": fresh(base_image), "hooks/pre_build": "#!/bin/sh\nexit 1\n"})
     assert build["state"] == "succeeded", build["sentence"]
     assert b"`hooks/pre_build` was found and not run" in yard.log(build["id"])
+
+
+def test_a_hook_that_replaces_a_step_needs_an_engine(yard: Yard, base_image: str):
+    linked = yard.link("hooks/replaces")
+    yard.send("PUT", "/repositories/hooks/replaces/tests", {"hooks_trusted": True})
+    files = {"Dockerfile": fresh(base_image), "hooks/build": "#!/bin/sh\ndocker build -t $IMAGE_NAME .\n"}
+    build = linked.build(files)
+    assert build["state"] == "failed"
+    assert "`hooks/build` replaces the step that builds the image" in build["sentence"]
+    assert "IMAGEYARD_HOOKS_DOCKER_HOST" in build["sentence"]
