@@ -24,7 +24,7 @@ from lib.redact import RedactingStream, Redactor
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.05  # viewers are told at most this often
+TICK_S = 0.05  # viewers are told at most this often, unless the build waits for its log
 SEAL_AFTER_S = 2.0  # what a worker that is killed together with Redis can lose
 PENDING_BYTES = 8 * 1024 * 1024
 STORE_BACKOFF_S = (0.1, 2.0)
@@ -76,7 +76,7 @@ class LogWriter:
         self._last_tick = 0.0
         self._epoch_s = time.time() - time.monotonic()  # times of lines never go back, whatever is done to the clock
         self._changed = threading.Condition()
-        self._notified = self._closing = self._abandoned = False
+        self._notified = self._awaited = self._closing = self._abandoned = False
         self._fault: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{build_id}.{attempt}", daemon=True)
         self._thread.start()
@@ -130,6 +130,7 @@ class LogWriter:
             for step in self._steps.values():
                 while len(step.cutter):
                     self._queue(step, step.cutter.seal())
+            self._awaited = True
             self._notify()
             done = self._changed.wait_for(lambda: not self._pending or self._fault, timeout_s)
             self._raise_fault()
@@ -141,7 +142,7 @@ class LogWriter:
         with self._changed:
             for step in self._steps.values():
                 self._finish(step)
-            self._closing = True
+            self._closing = self._awaited = True
             self._notify()
         self._thread.join(timeout_s)
         self._raise_fault()
@@ -247,6 +248,7 @@ class LogWriter:
                 self._notified = False
                 self._changed.wait(min(due - now, 3600))
             self._notified = True  # nobody needs to wake a thread that is awake
+            self._awaited = False
             self._last_tick = now
             for step in self._steps.values():
                 if step.waiting_since is not None and step.waiting_since + SEAL_AFTER_S <= now:
@@ -254,11 +256,12 @@ class LogWriter:
             return True
 
     def _due_at(self) -> float:
+        next_tick = 0.0 if self._awaited else self._last_tick + TICK_S
         due = [step.waiting_since + SEAL_AFTER_S for step in self._steps.values() if step.waiting_since is not None]
         if self._pending:
-            due.append(max(self._last_tick + TICK_S, self._store_retry_at))
+            due.append(max(next_tick, self._store_retry_at))
         if self._outbox or (self._tail.down and self._steps):
-            due.append(max(self._last_tick + TICK_S, self._tail.retry_at))
+            due.append(max(next_tick, self._tail.retry_at))
         return min(due, default=float("inf"))
 
     def _store_pending(self) -> None:

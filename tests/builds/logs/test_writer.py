@@ -45,6 +45,17 @@ def test_it_shows_the_first_bytes_after_a_silence_at_once(write, client, monkeyp
     wait_for(lambda: entries(client))
 
 
+def test_it_lets_a_build_that_waits_for_its_log_wait_for_no_tick(write, store, monkeypatch):
+    monkeypatch.setattr("builds.logs.writer.TICK_S", 1000.0)
+    writer = write()
+    for _ in range(2):
+        writer.write(0, b"hello\n")
+        writer.flush(timeout_s=10)
+    writer.write(0, b"the end")
+    writer.close(timeout_s=10)
+    assert len(store.rows) == 3
+
+
 def test_it_publishes_batches_and_not_writes(write, client):
     writer = write()
     for number in range(500):
