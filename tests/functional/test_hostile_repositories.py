@@ -12,51 +12,67 @@ from tests.yard import PLAIN, Yard, fresh
 RULE = {"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}
 
 
-@pytest.mark.parametrize("branch", ["$(id)", "a;b", "`id`", "a&&b'c\"d", "-x", "--upload-pack=id"])
-def test_11_a_branch_name_is_only_a_name(yard: Yard, base_image: str, branch):
+BRANCHES = ["$(id)", "a;b", "`id`", "a&&b'c\"d", "-x", "--upload-pack=id"]
+
+
+def test_11_a_branch_name_is_only_a_name(yard: Yard, base_image: str):
     """11. Nothing a repository contains can run outside the builder."""
-    name = f"branch-{abs(hash(branch)) % 10**6}"
-    linked = yard.link(f"hostile/{name}", rules=[RULE])
-    commit = linked.git.commit({"Dockerfile": fresh(base_image)})
-    linked.git.git("push", "-q", "origin", f"HEAD:refs/heads/{branch}")
-    delivery = linked.delivery(linked.push(commit, f"refs/heads/{branch}"))
-    builds = [yard.wait(build["id"]) for build in delivery["builds"]]
-    builds.append(yard.wait(linked.trigger(branch)["id"]))
-    for build in builds:
+    # A repository builds one at a time; two keep both slots busy.
+    started = [*branches_built(yard, base_image, BRANCHES[::2]), *branches_built(yard, base_image, BRANCHES[1::2])]
+    assert sorted(branch for branch, _, _ in started) == sorted([*BRANCHES, *BRANCHES])
+    for branch, commit, build_id in started:
+        build = yard.wait(build_id, timeout_s=120)
         assert (build["state"], build["commit"], build["ref"]) == ("succeeded", commit, branch), build["sentence"]
         assert b"uid=" not in yard.log(build["id"])
 
 
-@pytest.mark.parametrize("ref", ["a b", "a..b", "x\ny", "x" * 300])
-def test_11_a_ref_that_git_would_not_take_is_refused_by_hand(yard: Yard, ref):
-    path = f"hostile/ref-{abs(hash(ref)) % 10**6}"
+def branches_built(yard: Yard, base_image: str, branches: list[str]) -> list[tuple[str, str, int]]:
+    """Branch, commit and number of builds that are asked for: of each branch by a push, and by hand."""
+    linked = yard.link(f"hostile/branches-{BRANCHES.index(branches[0])}", rules=[RULE])
+    commit = linked.git.commit({"Dockerfile": fresh(base_image)})
+    linked.git.git("push", "-q", "origin", *(f"HEAD:refs/heads/{branch}" for branch in branches))
+    started = []
+    for branch in branches:
+        builds = linked.delivery(linked.push(commit, f"refs/heads/{branch}"))["builds"]
+        started += [(branch, commit, build["id"]) for build in (*builds, linked.trigger(branch))]
+    return started
+
+
+def test_11_a_ref_that_git_would_not_take_is_refused_by_hand(yard: Yard):
+    path = "hostile/refs"
     yard.link(path, rules=[RULE])
-    answer = yard.send("POST", f"/repositories/{path}/builds", {"ref_type": "branch", "ref": ref}, status=422)
-    assert "cannot be the name of a branch" in answer["detail"] and answer["detail"].endswith(".")
+    for ref in ("a b", "a..b", "x\ny", "x" * 300):
+        answer = yard.send("POST", f"/repositories/{path}/builds", {"ref_type": "branch", "ref": ref}, status=422)
+        assert "cannot be the name of a branch" in answer["detail"] and answer["detail"].endswith("."), ref
     assert yard.get(f"/repositories/{path}/builds")["items"] == []
 
 
-@pytest.mark.parametrize("commit", ["--output=/tmp/x", "HEAD", "main", "$(id)", "1234", "g" * 40])
-def test_11_a_commit_that_is_none_is_refused_by_hand(yard: Yard, commit):
-    path = f"hostile/commit-{abs(hash(commit)) % 10**6}"
+def test_11_a_commit_that_is_none_is_refused_by_hand(yard: Yard):
+    path = "hostile/commits"
     linked = yard.link(path, rules=[RULE])
     linked.git.commit({"Dockerfile": "FROM scratch\nCOPY . /\n"})
-    body = {"ref_type": "branch", "ref": "main", "commit": commit}
-    answer = yard.client.post(f"/repositories/{path}/builds", json=body)
-    if answer.status_code == 201:
-        build = yard.wait(answer.json()["builds"][0]["id"])
-        assert (build["state"], build["error"]["kind"]) == ("failed", "source")
-    else:
-        assert answer.status_code == 422
+    for commit in ("--output=/tmp/x", "HEAD", "main", "$(id)", "1234", "g" * 40):
+        body = {"ref_type": "branch", "ref": "main", "commit": commit}
+        answer = yard.client.post(f"/repositories/{path}/builds", json=body)
+        if answer.status_code == 201:
+            build = yard.wait(answer.json()["builds"][0]["id"])
+            assert (build["state"], build["error"]["kind"]) == ("failed", "source"), commit
+        else:
+            assert answer.status_code == 422, commit
 
 
-@pytest.mark.parametrize("dockerfile", ["docker/--help", "docker/-x", "docker/$(id)", "docker/a b;c"])
-def test_11_a_dockerfile_may_be_called_anything(yard: Yard, base_image: str, dockerfile):
-    path = f"hostile/file-{abs(hash(dockerfile)) % 10**6}"
-    linked = yard.link(path, rules=[{**RULE, "dockerfile": dockerfile}])
-    build = linked.build({dockerfile: fresh(base_image, "RUN echo built")})
-    assert build["state"] == "succeeded", build["sentence"]
-    assert b"built\n" in yard.log(build["id"])
+def test_11_a_dockerfile_may_be_called_anything(yard: Yard, base_image: str):
+    names = ["docker/--help", "docker/-x", "docker/$(id)", "docker/a b;c"]
+    rules = [{**RULE, "dockerfile": name, "tags": [f"n{number}"]} for number, name in enumerate(names)]
+    linked = yard.link("hostile/names", rules=rules)
+    files = {name: fresh(base_image, f"RUN echo 'built by {name}'") for name in names}
+    commit = linked.git.commit(files)
+    builds = [yard.wait(build["id"], timeout_s=120) for build in linked.delivery(linked.push(commit))["builds"]]
+    assert sorted(build["tags"] for build in builds) == [["n0"], ["n1"], ["n2"], ["n3"]]
+    for build in builds:
+        assert build["state"] == "succeeded", build["sentence"]
+        name = names[int(build["tags"][0][1:])]
+        assert f"built by {name}\n".encode() in yard.log(build["id"])
 
 
 def links(linked, **targets: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -20,31 +21,49 @@ PRINTED = [
     ("progress-bar", r"for i in 1 2 3; do printf '%s%%\r' $i; done; printf '\r\n'", b"1%\r2%\r3%\r\r\n"),
     ("escapes", r"printf '\033[31mred\033[0m \033]0;title\007 \033]8;;javascript:1\007x\n'", None),
     ("separators", r"printf 'a\342\200\250b\fc\vd\302\205e\n'", b"a\xe2\x80\xa8b\x0cc\x0bd\xc2\x85e\n"),
-    ("one-long-line", "head -c 10485760 /dev/zero | tr '\\\\000' x", b"x" * 10485760),
+    # More than BuildKit lets through where nobody told it otherwise: 2 MiB for a step, and 200 KiB a second.
+    ("one-long-line", "head -c 3145728 /dev/zero | tr '\\\\000' x", b"x" * 3145728),
     (
         "many-lines",
-        "awk 'BEGIN{for(i=0;i<200000;i++) printf \"line %d of a long log\\\\n\", i}'",
-        b"".join(b"line %d of a long log\n" % i for i in range(200_000)),
+        "awk 'BEGIN{for(i=0;i<100000;i++) printf \"line %d of a long log\\\\n\", i}'",
+        b"".join(b"line %d of a long log\n" % i for i in range(100_000)),
     ),
 ]
 ESCAPES = b"\x1b[31mred\x1b[0m \x1b]0;title\x07 \x1b]8;;javascript:1\x07x\n"
 
 
-@pytest.mark.parametrize(("name", "command", "printed"), PRINTED, ids=[row[0] for row in PRINTED])
-def test_5_b03_the_log_is_what_was_printed(yard: Yard, base_image: str, name, command, printed):
-    """5. No log byte is lost or reordered within a step."""
-    printed = ESCAPES if printed is None else printed
-    linked = yard.link(f"bytes/{name}")
-    script = f"#!/bin/sh\n{command}\n".replace("\\\\", "\\")
-    build = linked.build({"Dockerfile": fresh(base_image, "COPY s /s", "RUN sh /s"), "s": script})
+@pytest.fixture(scope="module")
+def printed_all(yard: Yard, base_image: str) -> dict[str, Any]:
+    """A build with a step for each of `PRINTED`."""
+    linked = yard.link("bytes/printed")
+    files = {name: f"#!/bin/sh\n{command}\n".replace("\\\\", "\\") for name, command, _ in PRINTED}
+    steps = [f"RUN sh /s/{name}" for name in files]
+    build = linked.build({"Dockerfile": fresh(base_image, "COPY . /s", *steps), **files}, timeout_s=120)
     assert build["state"] == "succeeded", build["sentence"]
-    step = next(step for step in build["steps"] if "RUN sh /s" in step["name"])
+    return build
+
+
+@pytest.mark.parametrize(("name", "printed"), [(row[0], row[2]) for row in PRINTED], ids=[row[0] for row in PRINTED])
+def test_5_b03_the_log_is_what_was_printed(yard: Yard, printed_all: dict[str, Any], name: str, printed: bytes | None):
+    """5. No log byte is lost or reordered within a step."""
+    build = printed_all
+    printed = ESCAPES if printed is None else printed
+    step = next(step for step in build["steps"] if f"RUN sh /s/{name}" in step["name"])
     log = yard.log(build["id"], step=step["index"])
     assert (len(log), hashlib.sha256(log).hexdigest()) == (len(printed), hashlib.sha256(printed).hexdigest())
     assert step["lines"] == printed.count(b"\n") + (not printed.endswith(b"\n"))
     assert build["log"]["clipped"] is False
     found = yard.get(f"/builds/{build['id']}/log?step={step['index']}&from={step['lines'] - 1}&lines=5")
     assert (found["first_line"], found["total"], len(found["lines"])) == (step["lines"] - 1, step["lines"], 1)
+
+
+def test_5_steps_come_in_order_in_the_whole_log(yard: Yard, printed_all: dict[str, Any]):
+    build = printed_all
+    parts = [yard.log(build["id"], step=step["index"]) for step in build["steps"]]
+    assert sum(map(bool, parts)) > len(PRINTED)
+    assert yard.log(build["id"]) == b"".join(parts)
+    assert build["log"]["bytes"] == sum(map(len, parts))
+    assert build["log"]["lines"] == sum(step["lines"] for step in build["steps"])
 
 
 def test_5_two_stages_at_once_do_not_mix(yard: Yard, base_image: str):
@@ -60,12 +79,3 @@ def test_5_two_stages_at_once_do_not_mix(yard: Yard, base_image: str):
         assert yard.log(build["id"], step=step["index"]) == b"".join(
             b"%s %d\n" % (name.encode(), i) for i in range(200)
         )
-
-
-def test_5_steps_come_in_order_in_the_whole_log(yard: Yard, base_image: str):
-    linked = yard.link("bytes/order")
-    build = linked.build({"Dockerfile": fresh(base_image, "RUN echo first", "RUN echo second")})
-    parts = [yard.log(build["id"], step=step["index"]) for step in build["steps"]]
-    assert yard.log(build["id"]) == b"".join(parts)
-    assert build["log"]["bytes"] == sum(map(len, parts))
-    assert build["log"]["lines"] == sum(step["lines"] for step in build["steps"])

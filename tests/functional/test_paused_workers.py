@@ -11,6 +11,7 @@ from tests.functional.breakable import Fragile, is_alive, kill
 from tests.yard import Yard, fresh, until
 
 PATIENCE_S = 90
+ASKED = "SELECT 1 FROM builds_source WHERE probe_state = 'asked'"
 
 
 @pytest.fixture
@@ -45,8 +46,11 @@ def test_10_a_paused_worker_takes_nothing_even_when_it_is_started_again_and_goes
     kill(own.processes("celery -A imageyard worker")[0], signal.SIGKILL)
     again = next_worker(own, worker["name"])
     assert not again["takes_builds"]
-    # Two ticks have rung for whatever may start.
-    until(lambda: alive(own)[0]["seen_at"] != again["seen_at"], timeout_s=30, what="another report")
+    # Bells have rung for whatever may start, and were heard: the worker has gone on to what came behind them.
+    for number in range(2):
+        own.ring("builds.tick", "builds.run_next")
+        own.link(f"paused/looked-at-{number}")
+        until(lambda: not own.sql(ASKED), timeout_s=PATIENCE_S, what="a look at a source")
     waiting = own.build(build["id"])
     assert (waiting["state"], waiting["attempt"]) == ("queued", 0), waiting["sentence"]
     own.send("DELETE", f"/pauses/{pause['id']}", status=204)
