@@ -55,85 +55,100 @@ def retag(yard: Yard, linked: Linked, old: str, new: str) -> None:
 
 # (what, the Dockerfile after its FROM, what is asked in the image, what it answers); {base} is the base image
 BEFORE = [
-    ("files-of-the-step-before", "RUN echo two > /two\nRUN touch /three && exit 3\nRUN touch /four", "cat /two", "two"),
-    (
-        "nothing-after",
-        "RUN echo two > /two\nRUN touch /three && exit 3\nRUN touch /four",
-        "ls /three /four 2>/dev/null || true",
-        "",
-    ),
-    ("arg-env-and-workdir", "ARG A=7\nENV B=8\nWORKDIR /app\nRUN false", 'echo "$A$B$(pwd)"', "78/app"),
-    ("arg-of-an-earlier-stage", "ARG A=7\nFROM {base}\nARG A=9\nRUN false", "echo $A", "9"),
     (
         "a-middle-stage",
-        "RUN echo one > /one\nFROM {base}\nCOPY --from=0 /one /\nRUN cat /one && false\nFROM {base}\nCOPY --from=1 / /",
-        "cat /one",
-        "one",
+        """\
+RUN echo one > /one
+FROM {base}
+COPY --from=0 /one /
+ARG A=7
+ENV B=8
+WORKDIR /app
+COPY . /src
+RUN cat /proc/sys/kernel/random/uuid | tee /once
+RUN touch /three \\
+ # why
+ && exit 3
+RUN touch /four
+FROM {base}
+COPY --from=1 / /""",
+        (
+            ("cat /one", "one"),  # files of a stage before, and of the steps before
+            ("ls /three /four 2>/dev/null || true", ""),  # nothing of the step, and nothing after it
+            ('echo "$A$B$(pwd)"', "78/app"),
+            ("ls /src | tr '\\n' ' '", "Dockerfile a.txt "),
+        ),
     ),
-    ("a-stage-with-a-name", "FROM {base} AS build\nRUN echo b > /b\nRUN false\nFROM build\nRUN true", "cat /b", "b"),
-    ("a-here-document", "RUN <<EOF\necho one > /one\nEOF\nRUN <<EOF\n# no\nexit 4\nEOF\nRUN true", "cat /one", "one"),
-    ("a-failing-copy", "RUN echo one > /one\nCOPY nothing \\\n  other /\nRUN true", "cat /one", "one"),
-    ("copied-files", "COPY . /src\nRUN false", "ls /src | tr '\\n' ' '", "Dockerfile a.txt "),
-    ("lines-that-go-on", "RUN echo a \\\n\n # comment\n > /one\nRUN false \\\n # why\n && true", "cat /one", "a"),
-    ("a-shell-of-its-own", 'SHELL ["/bin/busybox", "sh", "-ec"]\nRUN echo a > /one\nRUN false', "true", None),
+    (
+        "a-stage-with-a-name-and-here-documents",
+        """\
+ARG A=7
+FROM {base} AS build
+ARG A=9
+RUN <<EOF
+echo one > /one
+EOF
+RUN <<EOF
+# no
+exit 4
+EOF
+RUN true
+FROM build
+RUN true""",
+        (("cat /one", "one"), ("echo $A", "9")),
+    ),
+    (
+        "a-failing-copy-after-lines-that-go-on",
+        "RUN echo a \\\n\n # comment\n > /one\nCOPY nothing \\\n  other /\nRUN true",
+        (("cat /one", "a"),),
+    ),
 ]
 
 
-@pytest.mark.parametrize(
-    ("dockerfile", "command", "answer"), [row[1:] for row in BEFORE], ids=[row[0] for row in BEFORE]
-)
-def test_it_ends_right_before_the_failing_step(
-    dockerfile: str, command: str, answer: str | None, yard: Yard, base_image: str, docker_host: str
+@pytest.mark.parametrize(("dockerfile", "asked"), [row[1:] for row in BEFORE], ids=[row[0] for row in BEFORE])
+def test_it_ends_right_before_the_failing_step_and_runs_no_step_again(
+    dockerfile: str, asked: tuple[tuple[str, str], ...], yard: Yard, base_image: str, docker_host: str
 ):
     files = {"a.txt": "a", "b.log": "b", "Dockerfile.dockerignore": "*.log\n*.dockerignore\n"}
     _, build = failed(yard, fresh(base_image, *dockerfile.replace("{base}", base_image).split("\n")), files)
     image = debugged(yard, build)
-    if answer is None:
-        assert "--entrypoint /bin/busybox" in image["run"]
-    else:
-        assert run(docker_host, image, command).strip("\n") == answer
+    script = "".join(f"{command}\necho ///\n" for command, _ in asked) + "cat /once 2>/dev/null || true"
+    *said, once = run(docker_host, image, script).split("///\n")
+    assert [one.strip("\n") for one in said] == [answer for _, answer in asked]
+    assert bool(once) == ("/once" in dockerfile)
+    assert once.encode() in yard.log(build["id"])
 
 
-def test_it_tells_the_step_to_try(yard: Yard, base_image: str):
+def test_it_tells_the_step_to_try_and_its_shell(yard: Yard, base_image: str):
     step = "RUN --mount=type=cache,target=/c \\\n    echo $A && \\\n    exit 3"
-    _, build = failed(yard, fresh(base_image, "ARG A=1", step), build_args={"A": "2"})
+    shell = 'SHELL ["/bin/busybox", "sh", "-ec"]'
+    dockerfile = fresh(base_image, "ARG A=1", shell, "RUN echo a > /one", step)
+    _, build = failed(yard, dockerfile, build_args={"A": "2"})
     image = debugged(yard, build)
     assert image["instruction"] == step
     assert image["command"].split() == ["echo", "$A", "&&", "exit", "3"]
     assert (image["mounts"], image["args"]["A"]) == (["type=cache,target=/c"], "2")
     assert image["image"].endswith(f":debug-{build['number']}")
+    assert "--entrypoint /bin/busybox" in image["run"]
 
 
-def test_it_runs_no_step_again(yard: Yard, base_image: str, docker_host: str):
-    dockerfile = fresh(base_image, "COPY . /src", "RUN cat /proc/sys/kernel/random/uuid | tee /once", "RUN false")
-    _, build = failed(yard, dockerfile)
-    image = debugged(yard, build)
-    assert run(docker_host, image, "cat /once").encode() in yard.log(build["id"])
-
-
-def test_it_counts_as_no_tag(yard: Yard, base_image: str):
-    linked, build = failed(yard, fresh(base_image, "RUN false"))
-    debugged(yard, build)
-    assert yard.pushed_tags(linked.path) == {f"debug-{build['number']}"}
-    assert linked.tags() == {}
-
-
-def test_its_end_takes_no_other_tag_of_the_same_image(yard: Yard, base_image: str):
+def test_it_counts_as_no_tag_and_its_end_takes_no_other_tag_of_the_same_image(yard: Yard, base_image: str):
     linked, build = failed(yard, fresh(base_image, "RUN echo 1 > /one", "RUN false"))
     image = debugged(yard, build)
     tag = image["image"].rpartition(":")[2]
+    assert yard.pushed_tags(linked.path) == {tag} == {f"debug-{build['number']}"}
+    assert linked.tags() == {}
     retag(yard, linked, tag, "mine")
+    # Its time is over: it goes by itself, and can be had again.
+    yard.sql("UPDATE builds_debugimage SET expires_at = '2020-01-01' WHERE build_id = ?", build["id"])
+    yard.ring("builds.tick")
+    until(lambda: yard.pushed_tags(linked.path) == {"mine"}, timeout_s=40, what="the removal")
+    assert debugged(yard, build)["state"] == "ready"
+    # Somebody has no use for it any more.
+    assert yard.pushed_tags(linked.path) == {tag, "mine"}
     yard.send("DELETE", f"/builds/{build['id']}/debug-image", status=202)
     until(lambda: yard.pushed_tags(linked.path) == {"mine"}, what="the removal")
     assert yard.get(f"/builds/{build['id']}/debug-image")["state"] == "expired"
-
-
-def test_it_is_removed_when_its_time_is_over(yard: Yard, base_image: str):
-    linked, build = failed(yard, fresh(base_image, "RUN false"))
-    debugged(yard, build)
-    yard.sql("UPDATE builds_debugimage SET expires_at = '2020-01-01' WHERE build_id = ?", build["id"])
-    until(lambda: yard.pushed_tags(linked.path) == set(), timeout_s=40, what="the removal")
-    assert debugged(yard, build)["state"] == "ready"  # and can be had again
 
 
 def test_a_tag_that_somebody_pushed_is_left(yard: Yard, base_image: str):
