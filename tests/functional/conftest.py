@@ -12,6 +12,7 @@ import pytest
 from imageyard.supervisor.ports import free_port
 from tests.functional.breakable import HURRY, Cable, Fragile, started
 from tests.functional.door import door
+from tests.functional.gone import forget_registries
 from tests.git_server import git_http, git_root, silent_port  # noqa: F401 — fixtures
 from tests.yard import Yard
 
@@ -27,6 +28,7 @@ def yard(shared_yard: Yard) -> Iterator[Yard]:
     """An Imageyard with two slots, which no test breaks."""
     with shared_yard.awake():
         yield shared_yard
+        forget_registries(shared_yard)
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,7 @@ def own_yard(shared_own_yard: Yard) -> Iterator[Yard]:
     """
     with shared_own_yard.awake():
         yield shared_own_yard
+        forget_registries(shared_own_yard)
 
 
 @pytest.fixture(scope="session")
