@@ -15,14 +15,33 @@ LIMIT = 32 * 1024 * 1024
 CGROUPS = Path("/sys/fs/cgroup")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def silent(yard: Yard, base_image: str) -> int:
+    """A build that takes longer than it may, while other tests run beside it."""
+    rule = {"ref_type": "branch", "pattern": "main", "tags": ["latest"], "timeout_s": 10}
+    linked = yard.link("digest/slow", rules=[rule])
+    return int(linked.start({"Dockerfile": fresh(base_image, "RUN echo began; sleep 7171")})["id"])
+
+
 def test_05_a_failed_build_tells_what_failed_what_it_printed_and_that_it_came_again(yard: Yard, base_image: str):
-    """Point 5: the digest of a build that fails for real, and failures alike grouped over two of them."""
+    """Point 5: the digest of a build that fails for real, and failures alike grouped over two of them.
+
+    Point 2: lines, layers and outcome from the provenance of a good build; the failing line of a bad one.
+    """
     linked = yard.link("digest/fails")
+    lines = ["RUN echo one \\", "    > /one", "COPY a.txt /a.txt"]
+    good = linked.build({"Dockerfile": fresh(base_image, *lines), "a.txt": "a"})
+    assert good["state"] == "succeeded", good["sentence"]
+    told = yard.get(f"/builds/{good['id']}/dockerfile")
+    spans = [(one["first_line"], one["last_line"], one["outcome"]) for one in told["instructions"]]
+    assert spans[1:] == [(3, 4, "ran"), (5, 5, "ran")]
+    assert all(one["layer_bytes"] > 0 for one in told["instructions"])
+
     wrong = "RUN exec 2>&1; for n in $(seq 30); do echo line $n; done; cat /no/such/file"
-    first, last = (linked.build({"Dockerfile": fresh(base_image, wrong)}) for _ in range(2))
+    first, last = (linked.build({"Dockerfile": fresh(base_image, *lines, wrong)}) for _ in range(2))
     assert last["state"] == "failed", last["sentence"]
     told = yard.get(f"/builds/{last['id']}/failure")
-    assert (told["kind"], told["fault"], told["dockerfile_line"]) == ("user", "your build", 3)
+    assert (told["kind"], told["fault"], told["dockerfile_line"]) == ("user", "your build", 6)
     assert told["message"] == last["error"]["message"]
     assert [line["number"] for line in told["lines"]] == list(range(12, 32))
     assert told["lines"][-1]["text"] == "cat: can't open '/no/such/file': No such file or directory"
@@ -35,35 +54,11 @@ def test_05_a_failed_build_tells_what_failed_what_it_printed_and_that_it_came_ag
         first["number"],
     ]
 
-
-def test_02_the_dockerfile_of_real_builds_is_annotated_whether_they_fail_or_not(yard: Yard, base_image: str):
-    """Point 2: lines, layers and outcome from the provenance of a good build; the failing line of a bad one."""
-    linked = yard.link("digest/lines")
-    lines = ["RUN echo one \\", "    > /one", "COPY a.txt /a.txt"]
-    good = linked.build({"Dockerfile": fresh(base_image, *lines), "a.txt": "a"})
-    assert good["state"] == "succeeded", good["sentence"]
-    told = yard.get(f"/builds/{good['id']}/dockerfile")
-    spans = [(one["first_line"], one["last_line"], one["outcome"]) for one in told["instructions"]]
-    assert spans[1:] == [(3, 4, "ran"), (5, 5, "ran")]
-    assert all(one["layer_bytes"] > 0 for one in told["instructions"])
-    bad = linked.build({"Dockerfile": fresh(base_image, *lines, "RUN exit 7"), "a.txt": "a"})
-    told = yard.get(f"/builds/{bad['id']}/dockerfile")
+    told = yard.get(f"/builds/{last['id']}/dockerfile")
     assert [line["number"] for line in told["lines"] if line["failed"]] == [6]
     outcomes = {one["first_line"]: one["outcome"] for one in told["instructions"]}
     # The base image stands on line 1, in the cache or not; the other steps may be in the cache of the build before.
     assert (sorted(outcomes), outcomes[6]) == ([1, 3, 5, 6], "failed")
-
-
-def test_05_a_step_that_times_out_says_for_how_long_it_was_silent(yard: Yard, base_image: str):
-    """Point 5: a timeout of a silent step is told apart from that of a busy one."""
-    rule = {"ref_type": "branch", "pattern": "main", "tags": ["latest"], "timeout_s": 10}
-    linked = yard.link("digest/slow", rules=[rule])
-    build = linked.build({"Dockerfile": fresh(base_image, "RUN echo began; sleep 7171")})
-    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout"), build["sentence"]
-    told = yard.get(f"/builds/{build['id']}/failure")
-    assert ([line["text"] for line in told["lines"]], told["fault"]) == (["began"], "timeout")
-    assert told["silent_s"] > 0
-    assert "printed nothing for its last" in told["what_to_try"]
 
 
 def test_05_a_step_that_the_kernel_kills_for_memory_is_named_so_with_its_limit(yard: Yard, base_image: str):
@@ -85,6 +80,16 @@ def test_05_a_step_that_the_kernel_kills_for_memory_is_named_so_with_its_limit(y
     assert "fewer jobs" in told["what_to_try"]
     if os.access("/dev/kmsg", os.R_OK):
         assert "was killed for using 33.6 MB of 33.6 MB (process `tail`)." in build["sentence"]
+
+
+def test_05_a_step_that_times_out_says_for_how_long_it_was_silent(yard: Yard, silent: int):
+    """Point 5: a timeout of a silent step is told apart from that of a busy one."""
+    build = yard.wait(silent)
+    assert (build["state"], build["error"]["kind"]) == ("failed", "timeout"), build["sentence"]
+    told = yard.get(f"/builds/{build['id']}/failure")
+    assert ([line["text"] for line in told["lines"]], told["fault"]) == (["began"], "timeout")
+    assert told["silent_s"] > 0
+    assert "printed nothing for its last" in told["what_to_try"]
 
 
 def _process(nonce: str) -> int:

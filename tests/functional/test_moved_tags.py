@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.yard import Linked, Yard, fresh, until
+from tests.yard import Yard, fresh, until
 
 HERE = "/repositories/{}/tags/{}"
 
@@ -21,47 +21,41 @@ def digest_of(yard: Yard, path: str, tag: str) -> str:
     return str(yard._registry(f"/v2/{path}/manifests/{tag}").headers["docker-content-digest"])
 
 
-def two_builds(yard: Yard, path: str, base_image: str) -> Linked:
-    linked = yard.link(path)
-    for what in ("first", "second"):
-        assert linked.build({"Dockerfile": fresh(base_image), "what": what})["state"] == "succeeded"
-    return linked
-
-
-def test_a_tag_is_rolled_back_without_a_build_and_the_next_build_moves_it_on(yard: Yard, base_image: str):
-    linked = two_builds(yard, "moved/back", base_image)
+def test_a_tag_is_rolled_back_and_moves_on_or_is_held_and_a_fixed_one_never_moves(yard: Yard, base_image: str):
+    path = "moved/tags"
+    rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest", "fixed"]}]
+    linked = yard.link(path, rules=rules)
+    yard.send("PUT", f"/repositories/{path}/fixed-tags", {"patterns": ["/^fi/"]}, status=200)
+    assert linked.build({"Dockerfile": fresh(base_image), "what": "first"})["tags"] == ["latest", "fixed"]
+    built = linked.build({"what": "second"})
     first, second = linked.tags()["build-1"]["digest"], linked.tags()["build-2"]["digest"]
-    order = put(yard, "moved/back", "latest", build=1, seen=second)
+
+    # A fixed tag is put once and never again.
+    assert (built["state"], built["tags"]) == ("succeeded", ["latest"])
+    assert "`fixed` was not moved: tags that match `/^fi/` never move in this repository." in built["sentence"]
+    refused = yard.send("POST", HERE.format(path, "fixed"), {"build": 2}, status=409)
+    assert "and this one is there and points to build #1." in refused["detail"]
+    assert digest_of(yard, path, "fixed") == first
+
+    # Another one is rolled back without a build, and the next build moves it on.
+    order = put(yard, path, "latest", build=1, seen=second)
     said = "`latest` was rolled back from build #2 to build #1 by admin."
     assert (order["state"], order["sentence"]) == ("done", said)
-    assert digest_of(yard, "moved/back", "latest") == first != second
+    assert digest_of(yard, path, "latest") == first != second
     assert linked.tags()["latest"]["build"] == 1
-    back = put(yard, "moved/back", "latest", digest=second)
+    back = put(yard, path, "latest", digest=second)
     assert back["sentence"] == "`latest` was rolled back from build #1 to build #2 by admin."
-    put(yard, "moved/back", "latest", build=1)
+    put(yard, path, "latest", build=1)
     third = linked.build({"what": "third"})
     assert third["tags"] == ["latest"], third["sentence"]
-    assert digest_of(yard, "moved/back", "latest") == third["digest"]
+    assert digest_of(yard, path, "latest") == third["digest"]
 
-
-def test_a_held_tag_stays_until_it_is_released(yard: Yard, base_image: str):
-    linked = two_builds(yard, "moved/held", base_image)
-    put(yard, "moved/held", "latest", build=1, hold=True)
-    third = linked.build({"what": "third"})
-    assert (third["state"], third["tags"]) == ("succeeded", [])
-    assert "`latest` was not moved: it is held at build #1 by admin since " in third["sentence"]
-    assert digest_of(yard, "moved/held", "latest") == linked.tags()["build-1"]["digest"]
-    yard.send("POST", f"{HERE.format('moved/held', 'latest')}/release", {}, status=200)
-    assert linked.build({"what": "fourth"})["tags"] == ["latest"]
-
-
-def test_a_fixed_tag_is_put_once_and_never_again(yard: Yard, base_image: str):
-    linked = yard.link("moved/fixed")
-    yard.send("PUT", "/repositories/moved/fixed/fixed-tags", {"patterns": ["/^la/"]}, status=200)
-    assert linked.build({"Dockerfile": fresh(base_image), "what": "first"})["tags"] == ["latest"]
-    second = linked.build({"what": "second"})
-    assert (second["state"], second["tags"]) == ("succeeded", [])
-    assert "`latest` was not moved: tags that match `/^la/` never move in this repository." in second["sentence"]
-    refused = yard.send("POST", HERE.format("moved/fixed", "latest"), {"build": 2}, status=409)
-    assert "and this one is there and points to build #1." in refused["detail"]
-    assert digest_of(yard, "moved/fixed", "latest") == linked.tags()["build-1"]["digest"]
+    # One that is held stays until it is released.
+    put(yard, path, "latest", build=1, hold=True)
+    fourth = linked.build({"what": "fourth"})
+    assert (fourth["state"], fourth["tags"]) == ("succeeded", [])
+    assert "`latest` was not moved: it is held at build #1 by admin since " in fourth["sentence"]
+    assert digest_of(yard, path, "latest") == first
+    yard.send("POST", f"{HERE.format(path, 'latest')}/release", {}, status=200)
+    assert linked.build({"what": "fifth"})["tags"] == ["latest"]
+    assert digest_of(yard, path, "fixed") == first

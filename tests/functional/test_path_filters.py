@@ -28,8 +28,18 @@ def test_a_push_that_touches_nothing_watched_is_skipped_and_a_lost_one_is_made_u
     by_hand = yard.wait(linked.trigger("main", commit=second)["id"])
     assert by_hand["state"] == "succeeded"
 
+    # A new branch and a rewritten one are judged by what they add.
+    docs = linked.git.commit({"docs/z": "1"}, branch="words")
+    skipped = linked.build_push(docs, ref="refs/heads/words")
+    assert (skipped["state"], "(where it left `main`)" in skipped["sentence"]) == ("cancelled", True)
+    linked.git.git("reset", "-q", "--hard", fourth)
+    forced = linked.git.commit({"web/b": "1"}, branch="words")
+    assert linked.build_push(forced, ref="refs/heads/words", before=docs, forced=True)["tags"] == ["words"]
 
-def test_a_superseded_change_is_built_with_the_push_that_superseded_it(yard: Yard, base_image: str):
+
+def test_a_newer_push_leaves_a_running_build_alone_and_builds_what_the_superseded_one_changed(
+    yard: Yard, base_image: str
+):
     """A touches web/ and is superseded while it waits; B touches docs/ alone, and builds."""
     linked = yard.link("paths/superseded", rules=WEB)
     first = linked.git.commit({"Dockerfile": fresh(base_image, "RUN echo began; sleep 3")})
@@ -37,23 +47,13 @@ def test_a_superseded_change_is_built_with_the_push_that_superseded_it(yard: Yar
     yard.wait_log(running["id"], b"began\n")
     second = linked.git.commit({"web/a": "2"})
     waiting = linked.delivery(linked.push(second, before=first))["builds"][0]
+    assert "it builds one at a time" in yard.build(waiting["id"])["sentence"]
     third = linked.git.commit({"docs/x": "1"})
     newest = linked.build_push(third, before=second)
-    assert yard.build(waiting["id"])["state"] == "superseded"
-    assert newest["state"] == "succeeded"
+    waiting = yard.build(waiting["id"])
+    assert (waiting["state"], waiting["sentence"]) == ("superseded", "Superseded by build #3 of a newer push.")
+    assert yard.build(running["id"])["state"] == newest["state"] == "succeeded"
     assert b"`web/a` changed between" in yard.log(newest["id"])
-
-
-def test_a_new_branch_and_a_rewritten_one_are_judged_by_what_they_add(yard: Yard, base_image: str):
-    linked = yard.link("paths/branches", rules=WEB)
-    main = linked.git.commit({"Dockerfile": fresh(base_image), "web/a": "1"})
-    assert linked.build_push(main)["state"] == "succeeded"
-    docs = linked.git.commit({"docs/x": "1"}, branch="words")
-    skipped = linked.build_push(docs, ref="refs/heads/words")
-    assert (skipped["state"], "(where it left `main`)" in skipped["sentence"]) == ("cancelled", True)
-    linked.git.git("reset", "-q", "--hard", main)
-    forced = linked.git.commit({"web/b": "1"}, branch="words")
-    assert linked.build_push(forced, ref="refs/heads/words", before=docs, forced=True)["tags"] == ["words"]
 
 
 def test_tags_are_made_of_the_version_the_day_and_the_number(yard: Yard, base_image: str):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.yard import Yard, fresh
 
-SEMVER = r"/^v(\d+)\.(\d+)\.(\d+)$/"
+SEMVER = r"/^v(\d+)\.(\d+)\.(\d+)\+/"
 
 
 def tag_rule(pattern: str, *tags: str) -> dict[str, object]:
@@ -20,38 +18,41 @@ def push_tag(linked, name: str, *, annotated: bool = False) -> tuple[str, str]:
     return linked.git.git("rev-parse", name), linked.git.git("rev-parse", f"{name}^{{commit}}")
 
 
-def test_r06_three_tags_come_from_one_build(yard: Yard, base_image: str):
-    rules = [tag_rule(SEMVER, r"{\1}", r"{\1}.{\2}", r"{\1}.{\2}.{\3}")]
+def test_r06_r01_several_tags_come_from_one_build_and_are_made_legal(yard: Yard, base_image: str):
+    rules = [tag_rule(SEMVER, r"{\1}", r"{\1}.{\2}", r"{\1}.{\2}.{\3}", "{sourceref}")]
     linked = yard.link("rules/groups", rules=rules)
     linked.git.commit({"Dockerfile": fresh(base_image, "RUN true")})
-    _, commit = push_tag(linked, "v1.1.0")
-    build = linked.build_push(commit, ref="refs/tags/v1.1.0")
-    assert (build["state"], build["tags"]) == ("succeeded", ["1", "1.1", "1.1.0"])
+    _, commit = push_tag(linked, "v1.1.0+build.5")
+    delivery = linked.delivery(linked.push(commit, "refs/tags/v1.1.0+build.5"))
+    assert "became `v1.1.0-build.5`" in delivery["verdicts"][0]["reason"]
+    build = yard.wait(delivery["builds"][0]["id"])
+    assert (build["state"], build["tags"]) == ("succeeded", ["1", "1.1", "1.1.0", "v1.1.0-build.5"]), build["sentence"]
     assert len(linked.builds()) == 1
-    assert yard.pushed_tags("rules/groups") == {"build-1", "1", "1.1", "1.1.0"}
+    assert yard.pushed_tags("rules/groups") == {"build-1", *build["tags"]}
     assert len({tag["digest"] for tag in linked.tags().values()}) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "ref", "tag"),
-    [
-        ("slash", "heads/feature/login-#6", "feature-login-6"),
-        ("plus", "tags/v1.0.0+build.5", "v1.0.0-build.5"),
-        ("umlaut", "heads/h\u00e9llo/\u00fcn\u00ef", None),
-    ],
-)
-def test_r01_r02_a_tag_is_made_legal_and_the_verdict_says_so(yard: Yard, base_image: str, name, ref, tag):
-    kind = "branch" if ref.startswith("heads") else "tag"
-    linked = yard.link(f"rules/{name}", rules=[{"ref_type": kind, "pattern": "/.*/", "tags": ["{sourceref}"]}])
+def test_r01_r02_g08_branches_make_legal_tags_and_without_a_name_the_default_one_is_built_once_it_is_known(
+    yard: Yard, base_image: str
+):
+    linked = yard.link("rules/branches", rules=[{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}])
     commit = linked.git.commit({"Dockerfile": fresh(base_image)})
-    linked.git.git("push", "-q", "origin", f"HEAD:refs/{ref}")
-    answer = linked.push(commit, f"refs/{ref}")
-    delivery = linked.delivery(answer)
-    build = yard.wait(delivery["builds"][0]["id"])
-    assert build["state"] == "succeeded", build["sentence"]
-    assert build["tags"] and (tag is None or build["tags"] == [tag])
-    assert yard.pushed_tags(f"rules/{name}") == {"build-1", *build["tags"]}
-    assert f"became `{build['tags'][0]}`" in delivery["verdicts"][0]["reason"]
+    default = "h\u00e9llo/\u00fcn\u00ef"
+    pushed = []
+    for branch in ("feature/login-#6", default):
+        linked.git.git("push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+        told = {"id": 7, "default_branch": default}
+        delivery = linked.delivery(linked.push(commit, f"refs/heads/{branch}", repository=told))
+        build = yard.wait(delivery["builds"][0]["id"])
+        assert build["state"] == "succeeded", build["sentence"]
+        assert f"became `{build['tags'][0]}`" in delivery["verdicts"][0]["reason"]
+        pushed.append(build)
+    by_hand = yard.wait(linked.trigger("")["id"])
+    assert pushed[0]["tags"] == ["feature-login-6"]
+    assert pushed[1]["tags"] == by_hand["tags"] != []
+    assert by_hand["ref"] == default
+    names = {"build-1", "build-2", "build-3", *pushed[0]["tags"], *by_hand["tags"]}
+    assert yard.pushed_tags("rules/branches") == names
 
 
 def test_9_one_evaluator_for_the_tester_the_webhook_and_the_manual_trigger(yard: Yard, base_image: str):
@@ -89,43 +90,26 @@ def test_8_a_rule_that_does_not_match_builds_nothing_and_says_so(yard: Yard, bas
 
 
 def test_w03_an_annotated_tag_builds_the_commit_that_it_points_at(yard: Yard, base_image: str):
-    linked = yard.link("rules/annotated", rules=[tag_rule("/.*/", "{sourceref}-{sha7}")])
-    linked.git.commit({"Dockerfile": fresh(base_image, "COPY what /what"), "what": "tagged"})
-    tag_object, commit = push_tag(linked, "v3", annotated=True)
-    assert tag_object != commit
-    pushed = linked.build_push(tag_object, ref="refs/tags/v3", head_commit={"id": commit, "message": "x"})
-    by_hand = yard.wait(linked.trigger("v3", ref_type="tag")["id"])
-    by_object = yard.wait(linked.trigger("v3", ref_type="tag", commit=tag_object)["id"])
-    for build in (pushed, by_hand, by_object):
-        assert (build["state"], build["commit"]) == ("succeeded", commit), build["sentence"]
-        assert build["tags"] == [f"v3-{commit[:7]}"]
-    assert yard.image_files("rules/annotated", f"v3-{commit[:7]}")["what"][1] == b"tagged"
-
-
-def test_it_builds_a_branch_a_tag_and_a_commit_by_hand(yard: Yard, base_image: str):
-    rules = [
-        {"ref_type": "branch", "pattern": "main", "tags": ["{sha7}"], "autobuild": False},
-        tag_rule("v1", "{sourceref}"),
-    ]
-    linked = yard.link("rules/manual", rules=rules)
+    """And by hand a branch, a tag and a commit are built."""
+    by_hand = {"ref_type": "branch", "pattern": "main", "tags": ["{sha7}"], "autobuild": False}
+    linked = yard.link("rules/annotated", rules=[tag_rule("/.*/", "{sourceref}-{sha7}"), by_hand])
     first = linked.git.commit({"Dockerfile": fresh(base_image, "COPY what /what"), "what": "first"})
     second = linked.git.commit({"what": "second"})
-    push_tag(linked, "v1")
+    tag_object, commit = push_tag(linked, "v3", annotated=True)
+    assert tag_object != commit == second
+    pushed = linked.build_push(tag_object, ref="refs/tags/v3", head_commit={"id": commit, "message": "x"})
+    by_name = yard.wait(linked.trigger("v3", ref_type="tag")["id"])
+    by_object = yard.wait(linked.trigger("v3", ref_type="tag", commit=tag_object)["id"])
+    for build in (pushed, by_name, by_object):
+        assert (build["state"], build["commit"]) == ("succeeded", commit), build["sentence"]
+        assert build["tags"] == [f"v3-{commit[:7]}"]
+    assert yard.image_files("rules/annotated", f"v3-{commit[:7]}")["what"][1] == b"second"
     branch = yard.wait(linked.trigger("main")["id"])
-    tag = yard.wait(linked.trigger("v1", ref_type="tag")["id"])
     older = yard.wait(linked.trigger("main", commit=first)["id"])
-    assert [branch["commit"], tag["commit"], older["commit"]] == [second, second, first]
-    assert [branch["tags"], tag["tags"], older["tags"]] == [[second[:7]], ["v1"], [first[:7]]]
-    assert yard.image_files("rules/manual", first[:7])["what"][1] == b"first"
+    assert [branch["commit"], older["commit"]] == [second, first]
+    assert [branch["tags"], older["tags"]] == [[second[:7]], [first[:7]]]
+    assert yard.image_files("rules/annotated", first[:7])["what"][1] == b"first"
     assert branch["cause"] == "manual" and "admin" in branch["cause_detail"]
-
-
-def test_g08_without_a_name_the_default_branch_is_built_once_it_is_known(yard: Yard, base_image: str):
-    linked = yard.link("rules/default", rules=[{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}])
-    commit = linked.git.commit({"Dockerfile": fresh(base_image)}, branch="trunk")
-    pushed = linked.build_push(commit, ref="refs/heads/trunk", repository={"id": 7, "default_branch": "trunk"})
-    by_hand = yard.wait(linked.trigger("")["id"])
-    assert [pushed["tags"], by_hand["tags"], by_hand["ref"]] == [["trunk"], ["trunk"], "trunk"]
 
 
 def test_it_says_which_rules_there_are_when_none_builds_by_hand(yard: Yard):
