@@ -43,9 +43,9 @@ def build_and_fail() -> None:
 def test_a_day_of_refusals_it_outlasts(linked_github, github, clock, status):
     github.fails(status)
     build_and_fail()
-    for _ in range(24 * 4):
+    for _ in range(24 * 2):
         tick()
-        clock.shift(timedelta(minutes=15))
+        clock.shift(timedelta(minutes=30))
     assert github.posted == []
     assert 10 < len(github.asked) < 100
     github.heals()
@@ -59,7 +59,7 @@ def test_the_pauses_between_tries_it_makes_longer(linked_github, github, clock):
     github.fails(503)
     build_and_fail()
     moments = []
-    for minutes in [1] * 60 + [5] * 60:
+    for minutes in [2] * 30 + [5] * 36:
         before = len(github.asked)
         tick()
         if len(github.asked) > before:

@@ -224,7 +224,7 @@ def test_a_forge_that_fails_for_a_day_it_tells_the_end_once_it_is_back(linked_gi
     fail(run(), BuildError(ErrorKind.USER, "It broke."))
     read()
     asked = []
-    for minutes in range(0, 24 * 60, 20):
+    for minutes in range(0, 24 * 60, 30):
         send(timedelta(minutes=minutes))
         asked.append(len(github.asked))
     assert 20 < asked[-1] < 90  # it went on all day, and not at every tick
