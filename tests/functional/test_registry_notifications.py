@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.docker_cli import DockerCli
+from tests.functional.breakable import is_alive
 from tests.images import make_image
 from tests.yard import PLAIN, Yard, fresh, until
 
@@ -168,16 +169,22 @@ def test_what_the_registry_forgot_to_tell_is_found_by_comparing(own_yard: Yard):
     put(own_yard, "heard/missed", "told", "one")
     until(lambda: tag(own_yard, "heard/missed", "told"), what="the first tag")
     headers = own_yard.bearer("repository:heard/missed:pull,push")
-    (web,) = own_yard.processes("imageyard.asgi")
-    os.kill(web, signal.SIGSTOP)
     image = make_image("one")
     kind = {"Content-Type": image.manifest.media_type, **headers}
     address = f"http://{own_yard.registry}/v2/heard/missed/manifests/untold"
-    httpx.put(address, content=image.manifest.body, headers=kind, timeout=30, **PLAIN).raise_for_status()
-    (registry,) = own_yard.processes("docker-registry serve")
-    os.kill(registry, signal.SIGKILL)
-    os.kill(web, signal.SIGCONT)
+    (web,), (registry,) = own_yard.processes("imageyard.asgi"), own_yard.processes("docker-registry serve")
+    # Nobody listens. One who only stood still would later read what came meanwhile, however dead the registry is then.
+    os.kill(own_yard.process.pid, signal.SIGSTOP)  # it would start web again
+    try:
+        os.kill(web, signal.SIGKILL)
+        until(lambda: not is_alive(web), what="the end of web")
+        httpx.put(address, content=image.manifest.body, headers=kind, timeout=30, **PLAIN).raise_for_status()
+        os.kill(registry, signal.SIGKILL)
+        until(lambda: not is_alive(registry), what="the end of the registry")
+    finally:
+        os.kill(own_yard.process.pid, signal.SIGCONT)
     until(lambda: own_yard.processes("docker-registry serve") not in ([], [registry]), what="another registry")
+    own_yard.wait_healthy()
     assert not tag(own_yard, "heard/missed", "untold")
     (own,) = [row for row in own_yard.get("/registries/watch")["items"] if row["is_own"]]
     own_yard.send("POST", f"/registries/{own['id']}/compare", {}, status=202)

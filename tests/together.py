@@ -1,0 +1,41 @@
+"""Files that share a whole Imageyard go to one xdist worker: each worker that meets one of them would start another."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# By what their files say of the fixture. The Imageyard that nothing is done to is not here: most files use it, and all
+# of them one after the other would take longer than everything else.
+SHARED = {
+    "own_yard": re.compile(r"\bown_yard\b|\btests\.oci_places\b"),
+    "fragile": re.compile(r"\bfragile\b"),
+}
+
+
+@cache
+def unit_of(file: str) -> str:
+    """What a worker takes as a whole: all files with the same of these, or a file alone."""
+    path = CHECKOUT / file
+    if path.parent.name != "functional" or not path.is_file():
+        return file
+    text = path.read_text(encoding="utf-8")
+    return next((name for name, words in SHARED.items() if words.search(text)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # not where nothing is distributed
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit_of(nodeid.split("::", 1)[0])
+
+    return Scheduling(config, log)
