@@ -41,6 +41,6 @@ def worker(env: Env, environ: Mapping[str, str]) -> Child:
 
 def beat(env: Env, environ: Mapping[str, str]) -> Child:
     """The clock that rings for whatever is due."""
-    argv = [sys.executable, "-m", "celery", "-A", "imageyard", "beat", "--loglevel", "INFO"]
+    argv = [sys.executable, "-m", "celery", "-A", "imageyard.beat", "beat", "--loglevel", "INFO"]
     argv += ["--schedule", str(env.home / "beat-schedule"), "--pidfile", ""]
     return Child("beat", argv, log=env.home / "log" / "beat.log", env=environ, cwd=CHECKOUT)
