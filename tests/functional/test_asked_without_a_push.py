@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
 
-from tests.yard import Linked, Yard
+from tests.yard import Linked, Yard, until
 
 FILES = {"Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY a.txt /a.txt\n", "a.txt": "one"}
 
@@ -21,11 +20,9 @@ def missed(linked: Linked, *, timeout_s: float = 60) -> dict[str, Any]:
     path = f"/repositories/{linked.path}/catch-up"
     before = linked.yard.get(path)["looked_at"]
     linked.yard.send("POST", f"{path}/look", status=202)
-    give_up = time.monotonic() + timeout_s
-    while (told := linked.yard.get(path))["looked_at"] == before:
-        assert time.monotonic() < give_up, told
-        time.sleep(0.1)
-    return told
+    return until(
+        lambda: (told := linked.yard.get(path))["looked_at"] != before and told, timeout_s=timeout_s, what="the look"
+    )
 
 
 def test_a_trigger_builds_the_newest_commit(yard: Yard, base_image: str):

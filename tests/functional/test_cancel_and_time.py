@@ -92,21 +92,21 @@ def test_4_every_waiting_build_says_what_it_waits_for_and_goes_on(yard: Yard, ba
     assert yard.wait(waiting["id"])["state"] == "succeeded"
 
 
-def test_b05_a_step_that_waits_for_input_gets_its_end(yard: Yard, base_image: str):
+def test_b05_a_step_that_waits_for_input_gets_its_end_and_a_silent_one_is_left_alone(yard: Yard, base_image: str):
     linked = yard.link("time/input")
-    build = linked.build({"Dockerfile": fresh(base_image, "RUN cat && echo at the end")})
-    assert build["state"] == "succeeded", build["sentence"]
+    steps = ["RUN cat && echo at the end", "RUN sleep 4 && echo ok"]
+    build = linked.build({"Dockerfile": fresh(base_image, *steps)})
+    assert (build["state"], build["attempt"]) == ("succeeded", 1), build["sentence"]
     assert b"at the end\n" in yard.log(build["id"])
 
 
-def test_b05_a_silent_step_is_left_alone(yard: Yard, base_image: str):
-    linked = yard.link("time/silent")
-    build = linked.build({"Dockerfile": fresh(base_image, "RUN sleep 4 && echo ok")})
-    assert (build["state"], build["attempt"]) == ("succeeded", 1)
-
-
-def test_b05_a_build_that_takes_too_long_says_in_which_step(yard: Yard, base_image: str):
-    linked = yard.link("time/too-long", rules=[{**RULE, "timeout_s": 5}])
+def test_b05_what_takes_too_long_says_in_which_step_and_a_git_server_that_hangs_is_given_up_in_time(
+    yard: Yard, base_image: str, silent_port: int
+):
+    rules = [{**RULE, "timeout_s": 5}]
+    hanging = yard.link("time/hanging", rules=rules, clone_url=f"http://127.0.0.1:{silent_port}/web.git")
+    hangs = hanging.trigger()  # on the other slot
+    linked = yard.link("time/too-long", rules=rules)
     build = linked.build(
         {"Dockerfile": fresh(base_image, "RUN echo quick", "RUN echo began; sleep 7162")}, timeout_s=30
     )
@@ -118,12 +118,7 @@ def test_b05_a_build_that_takes_too_long_says_in_which_step(yard: Yard, base_ima
     assert b"began\n" in yard.log(build["id"])
     assert yard.pushed_tags("time/too-long") == set()
     assert linked.build({"Dockerfile": fresh(base_image)})["state"] == "succeeded"
-
-
-def test_b05_a_git_server_that_hangs_is_given_up_in_time(yard: Yard, silent_port: int):
-    rules = [{**RULE, "timeout_s": 5}]
-    linked = yard.link("time/hanging", rules=rules, clone_url=f"http://127.0.0.1:{silent_port}/web.git")
-    build = yard.wait(linked.trigger()["id"], timeout_s=30)
+    build = yard.wait(hangs["id"], timeout_s=30)
     assert (build["state"], build["error"]["kind"]) == ("failed", "timeout"), build["sentence"]
     assert "after 5 s in the step `Check out branch main`" in build["sentence"]
 

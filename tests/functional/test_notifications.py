@@ -16,6 +16,12 @@ def test_a_failed_and_a_fixed_build_reach_a_receiver_that_was_away_at_first(yard
         wish = {"kind": "webhook", "name": "robot", "target": receiver.url, "events": ["first_failure", "fixed"]}
         secret = yard.send("POST", told, wish, status=201)["secret"]
         broken = linked.build({"Dockerfile": fresh(base_image, "RUN exit 3")})
+        waits = (
+            "UPDATE webhooks_notification SET next_at = created_at WHERE state = 'queued' AND attempts = 1 RETURNING 1"
+        )
+        # It waits for ten seconds or so; beat's bell rings when they are over.
+        until(lambda: yard.sql(waits), timeout_s=90, what="the end of the first attempt")
+        yard.ring("webhooks.tick")
         until(lambda: len(receiver.got) >= 2, timeout_s=90, what="the second attempt")
         mended = linked.build({"Dockerfile": fresh(base_image, "RUN true")})
         until(lambda: len(receiver.got) >= 3, timeout_s=90, what="the news that it is fixed")
