@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import pytest
 
@@ -26,6 +26,8 @@ from imageyard.supervisor.registry import Registry
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 TEST_HOME = Path(os.environ.get("IMAGEYARD_TEST_HOME", CHECKOUT / ".imageyard-test"))
+
+P = TypeVar("P", bound=Part)
 
 # A test that asks for one of these has its mark, so that the fast part never starts a server. Git runs some ten
 # processes for a repository with one commit, which is slow enough.
@@ -56,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def part_home() -> Iterator[Path]:
     """A folder for the parts of this session, with a path short enough for Unix sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="iy-parts-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="iy-parts-", dir=quick_folder()))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -131,8 +133,18 @@ def chromium() -> str:
     return found
 
 
+def quick_folder() -> str:
+    """Where the data of parts lies that end with the tests: in memory where there is enough, with a short path.
+
+    A registry has the disk confirm each blob, and a disk that also holds the layers of builds takes its time for that.
+    """
+    memory = "/dev/shm"
+    has_room = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 4 << 30
+    return memory if has_room else "/tmp"
+
+
 @contextmanager
-def running(part: Part) -> Iterator[Part]:
+def running(part: P) -> Iterator[P]:
     part.start()
     try:
         part.wait_ready()
@@ -150,6 +162,8 @@ def shared_engine(home: Path) -> Iterator[DockerEngine]:
     """
     home.mkdir(parents=True, exist_ok=True)
     engine = DockerEngine(home, run_dir_of(home), outlives_parent=True)
+    # It may take more memory before it looks for garbage: tests make it build small things all the time.
+    engine.child.env.setdefault("GOGC", "400")
     with (home / "engine.users").open("a") as users, (home / "engine.turn").open("a") as turn:
         with locked(turn):
             fcntl.flock(users, fcntl.LOCK_SH)

@@ -20,7 +20,7 @@ import redis
 import websockets
 
 from imageyard.supervisor.parts import Redis
-from tests.real_parts import running
+from tests.real_parts import quick_folder, running
 from tests.yard import Yard, running_yard, until
 
 
@@ -111,7 +111,7 @@ HURRY = {
 @contextmanager
 def started(registry: str, docker_host: str, **environ: str) -> Iterator[tuple[Redis, Yard]]:
     """An Imageyard that rests until it is used. Its Redis is its own: another's would ring other bells."""
-    folder = Path(tempfile.mkdtemp(prefix="iy-yard-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="iy-yard-", dir=quick_folder()))
     with (
         running(Redis(folder / "parts")) as redis,
         running_yard(folder, redis_url=redis.url, registry=registry, docker_host=docker_host, **environ) as yard,
