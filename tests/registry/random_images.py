@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from registry.client import RegistryClient
 from registry.core.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Manifest
+from registry.storage.layout import read_bounded
 from tests.images import OCI_CONFIG, OCI_LAYER, as_manifest, descriptor, sha256
 
 PATIENT = 40
@@ -179,23 +180,62 @@ class Pushing:
         with RegistryClient(self._host, "http") as client, self.gate.request():
             client.replace_and_delete_tag(repository, tag)
 
-    def pull(self, repository: str, reference: str, thing: Thing, seen: set[tuple[str, str]]) -> None:
-        """Read an image with everything in it, and hold each byte against its digest. What was `seen` is left out."""
-        if (repository, reference) in seen:
-            return
-        seen.add((repository, reference))
+    def manifest(self, repository: str, reference: str) -> bytes:
         answer = self.ask("GET", f"/v2/{repository}/manifests/{reference}", accept=ACCEPT)
         assert answer.status == 200, f"{repository}:{reference} is lost: {answer.text}"
-        assert answer.body == thing.manifest.body, f"{repository}:{reference} is another image"
-        for body in thing.blobs:
-            digest = sha256(body)
-            if (repository, digest) not in seen:
-                seen.add((repository, digest))
-                got = self.ask("GET", f"/v2/{repository}/blobs/{digest}")
-                assert got.status == 200, f"a blob of {repository}:{reference} is lost: {got.text}"
-                assert sha256(got.body) == digest
-        for child in thing.children:
-            self.pull(repository, child.digest, child, seen)
+        return answer.body
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        answer = self.ask("GET", f"/v2/{repository}/blobs/{digest}")
+        assert answer.status == 200, f"{digest} of {repository} is lost: {answer.text}"
+        return answer.body
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The registry's folder, read as the registry reads it for who asks: it remembers nothing, and so gives just that.
+
+    A request for each part of each image after each step took two thirds of the time.
+    """
+
+    v2: str
+
+    def manifest(self, repository: str, reference: str) -> bytes:
+        manifests = f"{repository}/_manifests"
+        digest = reference if ":" in reference else self._link(f"{manifests}/tags/{reference}/current")
+        return self._data(self._link(f"{manifests}/revisions/{digest.replace(':', '/')}"))
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        return self._data(self._link(f"{repository}/_layers/{digest.replace(':', '/')}"))
+
+    def _link(self, below: str) -> str:
+        return self._read(f"{self.v2}/repositories/{below}/link").decode()
+
+    def _data(self, digest: str) -> bytes:
+        algorithm, _, digits = digest.partition(":")
+        return self._read(f"{self.v2}/blobs/{algorithm}/{digits[:2]}/{digits}/data")
+
+    @staticmethod
+    def _read(path: str) -> bytes:
+        try:
+            return read_bounded(path, 1 << 20)
+        except FileNotFoundError:
+            raise AssertionError(f"{path} is lost") from None
+
+
+def pull(place: Pushing | Shelf, repository: str, reference: str, thing: Thing, seen: set[tuple[str, str]]) -> None:
+    """Read an image with everything in it, and hold each byte against its digest. What was `seen` is left out."""
+    if (repository, reference) in seen:
+        return
+    seen.add((repository, reference))
+    assert place.manifest(repository, reference) == thing.manifest.body, f"{repository}:{reference} is another image"
+    for body in thing.blobs:
+        digest = sha256(body)
+        if (repository, digest) not in seen:
+            seen.add((repository, digest))
+            assert place.blob(repository, digest) == body, f"{digest} of {repository} is something else"
+    for child in thing.children:
+        pull(place, repository, child.digest, child, seen)
 
 
 @dataclass
@@ -235,15 +275,15 @@ class Model:
         """A collector runs: whatever need not stay at this moment may go, and need not come back."""
         self.there = {repository: self.living(repository) for repository in self.there}
 
-    def check(self, pushing: Pushing) -> None:
+    def check(self, place: Pushing | Shelf) -> None:
         """Pull everything that must be there, by tag and by digest."""
         seen: set[tuple[str, str]] = set()
         for repository in list(self.there):
             tagged = self.tags.get(repository, {})
             for tag, thing in tagged.items():
-                pushing.pull(repository, tag, thing, seen)
+                pull(place, repository, tag, thing, seen)
             for digest, thing in self.living(repository).items():
-                pushing.pull(repository, digest, thing, seen)
+                pull(place, repository, digest, thing, seen)
 
 
 @dataclass(frozen=True)
