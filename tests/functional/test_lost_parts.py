@@ -22,7 +22,7 @@ BRANCHES = [{"ref_type": "branch", "pattern": "/.*/", "tags": ["{sourceref}"]}]
 def began(fragile: Fragile, base_image: str):
     """Link a repository and start a build whose one step prints and then sleeps for a while; it has begun."""
 
-    def start(path: str, seconds: int = 6, **fields: Any) -> tuple[Linked, dict[str, Any]]:
+    def start(path: str, seconds: int = 4, **fields: Any) -> tuple[Linked, dict[str, Any]]:
         linked = fragile.yard.link(path, rules=BRANCHES, **fields)
         build = linked.start({"Dockerfile": fresh(base_image, f"RUN echo began; sleep {seconds}; echo ended")})
         fragile.yard.wait_log(build["id"], b"began\n")
@@ -116,7 +116,7 @@ def test_q02_q04_a_killed_worker_comes_back_and_a_cancelled_build_does_not(fragi
 
 def test_q02_a_worker_that_is_told_to_stop_hands_its_build_back(fragile: Fragile, began):
     yard = fragile.yard
-    _, build = began("lost/drained", seconds=7)
+    _, build = began("lost/drained", seconds=5)
     before = fragile.restart_of_worker(signal.SIGTERM)
     until(lambda: not is_alive(before[0]), timeout_s=30)
     sentences = second_attempt(yard, build)
