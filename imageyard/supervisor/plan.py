@@ -46,6 +46,7 @@ def make_plan(env: Env) -> Plan:
         sentences.append(f"Registry: {env.registry} answers already.")
     elif _is_ours_to_start(env.registry):
         registry = Registry(env.home, env.registry, own_sections(env) if env.owns_started_registry else None)
+        registry.need_port()
     else:
         sentences.append(f"Registry: {env.registry}, on another machine.")
     hub_cache = _hub_cache(env, sentences)

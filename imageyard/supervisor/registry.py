@@ -37,9 +37,8 @@ class Registry:
         # of its processor time. It may now grow to five times what it needs.
         self.child.env.setdefault("GOGC", "400")
 
-    def start(self) -> None:
-        need("docker-registry", "docker-registry")
-        make_private(self.folder)
+    def need_port(self) -> None:
+        """Before anything is started for it: nobody else may listen where it will. Raises PartError."""
         problem = bind_problem(self.address, self.port)
         if problem:
             raise PartError(
@@ -47,6 +46,11 @@ class Registry:
                 "Stop that program, or set IMAGEYARD_REGISTRY to a free port, for example "
                 f"IMAGEYARD_REGISTRY=127.0.0.1:{free_port()}."
             )
+
+    def start(self) -> None:
+        need("docker-registry", "docker-registry")
+        make_private(self.folder)
+        self.need_port()
         # It may hold the secret of the notifications.
         self.config.touch(mode=0o600)
         self.config.chmod(0o600)

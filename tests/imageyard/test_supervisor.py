@@ -20,6 +20,8 @@ from imageyard.supervisor.ports import free_port, http_status
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 START_S = 90
+# Whichever comes first waits for two starts.
+pytestmark = pytest.mark.timeout(300)
 
 
 class Run:
