@@ -26,15 +26,15 @@ RUN --mount=type=secret,id=ca \
 FROM ${PYTHON_IMAGE} AS packages
 # For example `django-storages[s3]` for logs in S3. They come on top of the lock file, and without hashes.
 ARG EXTRA_PYTHON_PACKAGES=""
-RUN python -m venv /uv && python -m venv --without-pip /venv
+RUN python -m venv --without-pip /venv
 COPY requirements.lock ./
 # uv fetches all at once, pip one by one. uv does not read pip's settings, so the two that matter are handed on.
 RUN --mount=type=secret,id=ca \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache \
-    /uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9 \
+    pip install --quiet --disable-pip-version-check --no-compile --target /uv uv==0.13.9 \
     && if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
-    && index=$(/uv/bin/pip config get global.index-url 2>/dev/null || true) \
+    && index=$(pip config get global.index-url 2>/dev/null || true) \
     && if [ -n "$index" ]; then export UV_DEFAULT_INDEX="$index"; fi \
     && export UV_PYTHON=/venv/bin/python UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 \
     && /uv/bin/uv pip install --no-deps --require-hashes --only-binary :all: -r requirements.lock \

@@ -26,6 +26,7 @@ def stack(docker_host: str) -> Iterator[Stack]:
         exits.enter_context(way_out(TEST_HOME / "docker/daemon.json"))
         make_standins(docker_host)
         stack = exits.enter_context(make_stack(docker_host))
+        stack.make_layers()
         # As on a machine that never saw it: the image is made by `up` itself, from layers that the engine has kept.
         subprocess.run(["docker", "image", "rm", "--force", IMAGE], env=stack.environ, capture_output=True, check=False)
         stack.compose("up", "-d", "--wait", timeout_s=900)

@@ -19,11 +19,13 @@ from typing import Any
 import httpx
 
 from imageyard.supervisor.ports import free_port
-from tests.compose.images import CHECKOUT, docker, mirror
+from tests.compose.images import CHECKOUT, docker
 
-# Every run's project is called so; the image is kept between runs, for the layers in it.
+# Every run's project begins so.
 PROJECT = "iy-compose"
 IMAGE = "imageyard:test"
+# Kept between runs, for the layers in it.
+LAYERS = "imageyard-layers:test"
 
 
 @dataclass
@@ -47,6 +49,20 @@ class Stack:
         )
         assert not check or ran.returncode == 0, f"{' '.join(arguments)}: {ran.stdout[-2000:]}{ran.stderr[-6000:]}"
         return ran.stdout + ran.stderr
+
+    def make_layers(self) -> None:
+        """Take the steps of the image as Compose would, but compress nothing: it is neither pushed nor kept.
+
+        What Compose builds then is made of these layers as they are; by itself it compresses each, to unpack it again.
+        """
+        told = self.compose("build", "--print", "init")
+        bake = json.loads(told[: told.rindex("}") + 1])
+        bake["target"]["init"] |= {"tags": [LAYERS], "output": ["type=image,compression=uncompressed"]}
+        command = ["docker", "buildx", "bake", "--allow=fs=*", "--progress=plain", "--file=-"]
+        ran = subprocess.run(
+            command, cwd=CHECKOUT, env=self.environ, input=json.dumps(bake), capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr[-6000:]
 
     def send(self, path: str, body: dict[str, Any]) -> None:
         """POST to the API, as the administrator."""
@@ -124,12 +140,11 @@ def _override(folder: Path, git_root: Path) -> dict[str, Any]:
 def _package_settings(folder: Path) -> dict[str, Path]:
     """What apt, pip and npm of this machine are set to, in the form that the Dockerfile takes it in."""
     folder.mkdir()
-    uri, release = mirror()
     acquire = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
     texts = {
         "ca": bundle.read_text() if bundle.exists() else "",
-        "debian.sources": f"Types: deb\nURIs: {uri}\nSuites: {release}\nComponents: main\n",
+        "debian.sources": _debian_sources(),
         "apt.conf": "\n".join(line for line in acquire.splitlines() if line.startswith("Acquire::")) + "\n",
         "pip.conf": _pip_conf(),
         "npmrc": "cafile=/run/secrets/ca\n" + _npm_registry(),
@@ -137,6 +152,17 @@ def _package_settings(folder: Path) -> dict[str, Path]:
     for name, text in texts.items():
         (folder / name).write_text(text)
     return {name: folder / name for name in texts}
+
+
+def _debian_sources() -> str:
+    """All that this machine has of its distribution: the packages of the stand-ins came from there."""
+    release = re.search(r"^ID=(\w+)", Path("/etc/os-release").read_text(), re.MULTILINE)
+    assert release is not None
+    listing = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(REPO_URI) $(RELEASE)"]
+    told = subprocess.run([*listing, "Created-By: Packages"], capture_output=True, text=True, check=True).stdout
+    rows = [row.split() for row in told.splitlines()]
+    kept = [row[2:] for row in rows if row[:2] == [release[1].capitalize(), "main"]]
+    return "\n".join(f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\n" for uri, suite in kept)
 
 
 def _pip_conf() -> str:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from imageyard.env import read_env
-from tests.compose.images import CHECKOUT, NAMES
+from tests.compose.images import CHECKOUT
+from tests.compose.parts import NAMES
 
 SECTION = re.compile(
     r"^## All variables\n(?P<ours>.*?)^The compose file adds these:\n(?P<compose>.*)", re.MULTILINE | re.DOTALL
