@@ -106,7 +106,7 @@ def _thinned(sizes: Sequence[Size], since: datetime, now: datetime) -> list[Size
     slots: dict[int, Size] = {}
     for size in sizes[1:-1]:
         share = (size.at - since).total_seconds() / whole
-        slots[int(share * (POINTS - 3))] = size
+        slots[int(max(share, 0.0) * (POINTS - 3))] = size
     return [sizes[0], *(slots[key] for key in sorted(slots)), sizes[-1]]
 
 

@@ -68,6 +68,11 @@ def test_of_many_moves_the_first_the_last_and_some_between_are_points():
     assert (found.dots[0].size.build, found.dots[-1].size.build) == (40, 40 + 279)
 
 
+def test_of_moves_before_the_time_it_makes_no_further_point():
+    rows = [(40, 1), (35, 2), *((29.9 * (1 - place / 60), 3) for place in range(60)), (0, 4), (0, 5)]
+    assert len(trend_of("latest", sizes(*rows), since=SINCE, now=NOW).dots) == POINTS
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 90), st.floats(0, 10**6)), max_size=80))
 def test_every_point_stays_in_its_box(rows):

@@ -14,8 +14,21 @@ from registry.core.retention_rules import RetentionRule, read_rules
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NAMES = ["latest", "main", "v1", "1.2.0", "1.10.0", "2.0.0-rc.1", "nightly", *(f"build-{n}" for n in range(1, 9))]
 
-moments = st.floats(-5, 60).map(lambda days: NOW - timedelta(days=days))
+# Quarters of a day: what is exactly as old as a rule says is as likely as what is not.
+MOMENTS = [NOW - timedelta(days=quarters / 4) for quarters in range(-20, 240)]
+moments = st.sampled_from(MOMENTS)
+sometimes = st.sampled_from([None, *MOMENTS] + [None] * len(MOMENTS))
 refs = st.sampled_from([("", ""), ("branch", "main"), ("branch", "x"), ("pull_request", "7"), ("tag", "v1")])
+# What keeps a tag, whatever the rules say: rarely that somebody holds it. One draw in place of four.
+guards = st.sampled_from(
+    [
+        {"is_held": held, "fixed": fixed, "in_use": used, "newest_of": newest}
+        for held in [True, *[False] * 9]
+        for fixed in ["it never moves", "", "", ""]
+        for used in ["a base", "", "", ""]
+        for newest in ["branch `main`", "", ""]
+    ][::-1]
+)
 
 
 @st.composite
@@ -25,14 +38,11 @@ def facts(draw, name):
         name=name,
         digest=draw(st.sampled_from("abcd")),
         pushed_at=draw(moments),
-        last_pulled_at=draw(st.none() | moments),
+        last_pulled_at=draw(sometimes),
         ref_type=ref_type,
         ref=ref,
-        gone_at=draw(st.none() | moments) if ref_type in ("branch", "pull_request") else None,
-        is_held=draw(st.integers(0, 9)) == 0,
-        fixed=draw(st.sampled_from(["", "", "", "it never moves"])),
-        in_use=draw(st.sampled_from(["", "", "", "a base"])),
-        newest_of=draw(st.sampled_from(["", "", "branch `main`"])),
+        gone_at=draw(sometimes) if ref_type in ("branch", "pull_request") else None,
+        **draw(guards),
     )
 
 
