@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 
 import pytest
 
 from accounts.models import AuditEntry, Membership, Role
+from builds import worker
 from builds.actions import debug_shells as shells
 from builds.models import DebugImage, DebugSession, Worker
 from lib.clock import database_now
@@ -188,6 +190,15 @@ def test_a_worker_that_is_known_to_be_gone_keeps_nobody_waiting(image: DebugImag
     Worker.objects.create(name="w1", host="h", slots=1, stopped_at=database_now())
     session = make_session(image, wendy)
     shells.sweep_shells(database_now())
+    session.refresh_from_db()
+    assert session.end_reason == "The worker that ran it disappeared. Open another shell."
+
+
+def test_a_worker_that_starts_ends_the_shells_of_the_one_before_it(image: DebugImage, wendy):
+    host = socket.gethostname()
+    gone = Worker.objects.create(name=f"{host}-1-ffffff", host=host, slots=1)
+    session = make_session(image, wendy, worker=gone.name)
+    worker._take_over()
     session.refresh_from_db()
     assert session.end_reason == "The worker that ran it disappeared. Open another shell."
 
