@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import orjson
@@ -150,6 +151,13 @@ def described(manifest: Manifest) -> dict[str, Any]:
 
 
 def documents() -> dict[str, Any]:
+    """A copy, to be changed, of what is made once."""
+    copy: dict[str, Any] = orjson.loads(_documents())
+    return copy
+
+
+@cache
+def _documents() -> bytes:
     """An index of two platforms, the first of them attested, as it is read from a registry."""
     contents = [sha256(body) for body in CONTENTS]
     layers = [
@@ -172,7 +180,7 @@ def documents() -> dict[str, Any]:
     first["provenance"] = read_provenance(read_statement(statement(PROVENANCE)))
     add_base(first, contents[:1], "debian:12", f"sha256:{'a' * 64}")
     first["layers"][1]["lines"], first["layers"][2]["lines"] = [9], [10]
-    return document
+    return orjson.dumps(document)
 
 
 def _image(manifest: Manifest) -> ImageManifest:

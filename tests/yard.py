@@ -85,7 +85,8 @@ class GitRepository:
 
     def commit(self, files: Mapping[str, str | bytes], message: str = "change", *, branch: str = "main") -> str:
         """Write files, commit, push to the bare repository; the commit's hash."""
-        if self._git("branch", "--show-current") != branch:
+        head = self.tree / ".git"
+        if (head / "HEAD").read_text().strip() != f"ref: refs/heads/{branch}":
             self._git("checkout", "-q", "-B", branch)
         for name, content in files.items():
             path = self.tree / name
@@ -94,7 +95,7 @@ class GitRepository:
         self._git("add", "-A")
         self._git("commit", "-q", "--allow-empty", "-m", message)
         self._git("push", "-q", "-f", "origin", branch)
-        return self._git("rev-parse", "HEAD")
+        return (head / "refs/heads" / branch).read_text().strip()
 
 
 @dataclass

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Role, User
 from registry.models import Repository
-from tests.factories import make_member, make_repository, make_rule, make_source, make_user
+from tests.factories import log_in, make_member, make_repository, make_rule, make_source, make_user
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REFS = [
@@ -22,9 +22,7 @@ REFS = [
 
 
 def as_user(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return log_in(Client(), user)
 
 
 @pytest.fixture

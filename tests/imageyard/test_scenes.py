@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 
+import pytest
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, resolve, reverse
 
 from accounts.models import User
-from tests.factories import make_admin
+from tests.factories import log_in, make_admin
 from tests.markup import Markup, faults, inline_code
 from tests.sample import fill
 from tests.sample_builds import add_builds
@@ -49,7 +50,7 @@ def sample_set() -> None:
 def client_of(username: str) -> Client:
     client = Client(raise_request_exception=True)
     if username:
-        client.force_login(User.objects.get(username=username))
+        log_in(client, User.objects.get(username=username))
     return client
 
 
@@ -90,6 +91,7 @@ def test_it_frames_the_description_of_the_api_as_a_page(db, admin_client):
     assert not [*inline_code(page), *faults(page)]
 
 
+@pytest.mark.timeout(600)  # some two hundred pages, three times on PostgreSQL
 def test_every_page_answers_within_its_policy_says_what_it_is_and_asks_no_more_where_there_is_more(db, settings):
     """Point 11. One test, for the sample set and the first look at every page take longer than all that is asked of it.
 
