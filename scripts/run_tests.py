@@ -111,11 +111,12 @@ def real_parts() -> Iterator[dict[str, str]]:
     from imageyard.supervisor.parts import Postgres, Redis
     from imageyard.supervisor.ports import free_port
     from imageyard.supervisor.registry import Registry
-    from tests.real_parts import TEST_HOME, running, shared_engine
+    from tests.real_parts import TEST_HOME, quick_folder, running, shared_engine
 
     home = Path(tempfile.mkdtemp(prefix="iy-parts-", dir="/tmp"))
     home.chmod(0o755)  # PostgreSQL runs as another user
-    redis, postgres, registry = Redis(home), Postgres(home), Registry(home, f"127.0.0.1:{free_port()}")
+    images = Path(tempfile.mkdtemp(prefix="iy-parts-", dir=quick_folder()))
+    redis, postgres, registry = Redis(home), Postgres(home), Registry(images, f"127.0.0.1:{free_port()}")
     try:
         with running(redis), running(postgres), running(registry), shared_engine(TEST_HOME) as engine:
             yield {
@@ -127,6 +128,7 @@ def real_parts() -> Iterator[dict[str, str]]:
             }
     finally:
         shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(images, ignore_errors=True)
 
 
 if __name__ == "__main__":
