@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,12 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.ports import free_port, http_status
+from tests.yard import PLAIN, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MB = 1_000_000
 MAKE_SOURCE = """
 import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0, skip_checks=True)
 from tests.factories import make_rule, make_source
 source = make_source(); make_rule(source); print(source.pk)
 """
@@ -35,7 +37,7 @@ class Web:
         return pages * os.sysconf("SC_PAGE_SIZE") / MB
 
     def post(self, content) -> int:
-        return httpx.post(self.url, content=content, timeout=60, trust_env=False).status_code
+        return httpx.post(self.url, content=content, timeout=60, trust_env=False, **PLAIN).status_code
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +52,12 @@ def web(redis_url: str, tmp_path_factory) -> Iterator[Web]:
         "PYTHONWARNINGS": "ignore",
     }
     python = {"cwd": CHECKOUT, "env": environ}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, **python)
     made = subprocess.run([sys.executable, "-c", MAKE_SOURCE], check=True, capture_output=True, text=True, **python)
     serve = [sys.executable, "-m", "uvicorn", "imageyard.asgi:application", "--port", str(port), "--lifespan", "off"]
     process = subprocess.Popen([*serve, "--log-level", "error"], cwd=CHECKOUT, env=environ)
     web = Web(process, f"http://127.0.0.1:{port}/webhooks/github/{made.stdout.strip()}")
     try:
-        for _ in range(200):
-            try:
-                web.post(b"{}")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        until(lambda: http_status("127.0.0.1", port, "/healthz"), timeout_s=60, what="web")
         yield web
     finally:
         process.terminate()
@@ -88,11 +84,11 @@ def test_w08_an_unsigned_request_it_answers_with_401(web):
 
 
 def test_w10_a_get_it_answers_with_405(web):
-    assert httpx.get(web.url, trust_env=False).status_code == 405
+    assert httpx.get(web.url, trust_env=False, **PLAIN).status_code == 405
 
 
 def test_an_unknown_source_it_answers_with_404_and_a_sentence(web):
-    answer = httpx.post(web.url.rpartition("/")[0] + "/nobody", content=b"{}", trust_env=False)
+    answer = httpx.post(web.url.rpartition("/")[0] + "/nobody", content=b"{}", trust_env=False, **PLAIN)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"].startswith("No source has this webhook address.")
