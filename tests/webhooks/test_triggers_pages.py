@@ -7,22 +7,21 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
-import httpx
 import pytest
 from django.test import Client
 
 from accounts.models import Role
 from accounts.tokens import create_token
 from builds.models import Build
-from imageyard.supervisor.ports import free_port
+from imageyard.supervisor.ports import free_port, http_status
 from tests.builds.pages import as_user, words
 from tests.factories import make_member, make_repository, make_source, make_user
+from tests.yard import until
 from webhooks.models import TriggerToken
 
 PAGE = "/r/acme/web/settings/triggers"
@@ -151,6 +150,8 @@ def test_it_refuses_by_the_api_what_the_page_refuses(source):
 
 MAKE = """
 import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0, skip_checks=True)
 from django.test import Client
 from accounts.models import Role
 from tests.factories import make_member, make_rule, make_source
@@ -182,7 +183,6 @@ def served(redis_url: str, tmp_path_factory) -> Iterator[Served]:
         "PYTHONWARNINGS": "ignore",
     }
     python = {"cwd": CHECKOUT, "env": environ}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], check=True, **python)
     page = subprocess.run([sys.executable, "-c", MAKE], check=True, capture_output=True, text=True, **python).stdout
     lines = [line for line in map(unescape, COPIED.findall(page)) if line.startswith("curl")]
     serve = [sys.executable, "-m", "uvicorn", "imageyard.asgi:application", "--port", str(port), "--lifespan", "off"]
@@ -190,12 +190,7 @@ def served(redis_url: str, tmp_path_factory) -> Iterator[Served]:
         process = subprocess.Popen([*serve, "--access-log"], stdout=output, stderr=output, **python)
     served = Served(f"http://127.0.0.1:{port}", lines, log)
     try:
-        for _ in range(300):
-            try:
-                httpx.get(f"{served.url}/healthz", trust_env=False)
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        until(lambda: http_status("127.0.0.1", port, "/healthz"), timeout_s=60, what="web")
         yield served
     finally:
         process.terminate()
