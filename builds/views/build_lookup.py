@@ -19,14 +19,18 @@ _DIGITS = 12
 def find_build(request: HttpRequest, namespace: str, name: str, number: int, *, role: Role | None = None) -> Build:
     """The build with its repository. Raises Http404 and PermissionDenied as `find_repository` does."""
     repository = find_repository(request, namespace, name, role=role)
-    rows = Build.objects.select_related("rule", "source", "superseded_by", "retry_of")
+    rows = Build.objects.select_related("rule", "source")
     build = rows.filter(repository=repository, number=min(number, 2**31 - 1)).first()
     if build is None:
         raise Http404(f"{repository.path} has no build #{number}.")
     build.repository = repository
-    for other in (build.superseded_by, build.retry_of):
-        if other is not None:
-            other.repository = repository
+    # Few builds have such others, and to join them makes three builds of every row that is read here.
+    asked = {build.superseded_by_id, build.retry_of_id} - {None}
+    others = Build.objects.in_bulk(asked) if asked else {}
+    for other in others.values():
+        other.repository = repository
+    build.superseded_by = others.get(build.superseded_by_id)
+    build.retry_of = others.get(build.retry_of_id)
     return build
 
 
