@@ -16,6 +16,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 REAL = "engine or redis or git_server or browser"
+ONE = "one_database and not (both_databases or redis or slow or random_input)"
 # One more than processors: a third of what a test takes it waits for parts, or for others.
 WORKERS = ["-n", "3", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
@@ -23,10 +24,14 @@ STAGES = {
     # A person waits for it: no service, no database, and no random inputs, which "real" has ten times as many of.
     "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *WORKERS, "worksteal"],
     # What touches the database, on the one that needs no server.
-    "sqlite": ["-m", f"database and not ({REAL} or slow or random_input or compose)", *WORKERS, "worksteal"],
-    # Everything that touches the database, threads that race for a row included.
+    "sqlite": [
+        *["-m", f"database and not ({REAL} or slow or random_input or compose)", *WORKERS, "worksteal"],
+        "--one-database",
+    ],
+    # What touches the database, threads that race for a row included, but for what pages say (tests/one_database.py).
     "postgres": [
-        *["-m", "database and not (engine or git_server or browser or compose)", *WORKERS, "worksteal"],
+        *["-m", f"database and not (engine or git_server or browser or compose) and not ({ONE})", *WORKERS],
+        *["worksteal"],
         "--hypothesis-profile=few",
     ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.

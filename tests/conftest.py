@@ -13,7 +13,7 @@ from hypothesis import settings
 settings.register_profile("few", max_examples=20, deadline=None)
 settings.register_profile("many", max_examples=200, deadline=None)
 
-pytest_plugins = ["tests.real_parts", "tests.stages", "tests.together"]
+pytest_plugins = ["tests.real_parts", "tests.stages", "tests.together", "tests.one_database"]
 
 DATA = Path(__file__).parent / "data"
 LONG_FILES = {

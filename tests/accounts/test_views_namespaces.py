@@ -54,6 +54,7 @@ def test_a_page_opens_to_its_role_and_strangers_find_nothing(client, acme, page,
         assert as_user(client, name).get(page).status_code == expected, name
 
 
+@pytest.mark.one_database
 def test_nobody_who_is_not_logged_in_learns_whether_a_namespace_is_there(client, acme):
     assert client.get("/n/acme").status_code == 404
     assert client.get("/n/nothing").status_code == 404
@@ -68,6 +69,7 @@ def test_a_namespace_with_something_public_shows_strangers_that_alone(client, ac
     assert "web" in text_of(as_user(client, "bob").get("/n/acme"))
 
 
+@pytest.mark.one_database
 def test_a_robot_of_another_namespace_sees_nothing(client, acme):
     other = Namespace.objects.create(name="other")
     robot = make_robot(make_admin(), other, "deploy", RobotWish(Role.WRITE))
@@ -78,6 +80,7 @@ def test_a_robot_of_another_namespace_sees_nothing(client, acme):
     assert not Repository.objects.visible_to(robot).exists()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", ["/n/%00", "/n/acme?q=%00", "/n/acme/robots/%00", "/n?q=%00"])
 def test_an_address_with_a_nul_is_no_fault(client, acme, address):
     assert as_user(client, "olga").get(address).status_code in (400, 404)
@@ -152,6 +155,7 @@ def test_a_robot_is_changed_disabled_enabled_and_removed(client, acme):
     assert "acme+deploy" not in text_of(client.get("/n/acme/robots")).split("flash")[-1]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("who", ["wendy", "bob"])
 def test_nobody_below_an_administrator_does_anything_to_robots(client, acme, who):
     robot = make_robot(make_user("olga"), acme, "deploy", RobotWish(Role.READ))

@@ -27,6 +27,7 @@ def test_it_asks_visitors_to_log_in(client):
     assert client.get(TOKENS).status_code == 302
 
 
+@pytest.mark.one_database
 def test_it_says_what_tokens_are_for_when_there_are_none(client, alice):
     assert "No tokens yet" in client.get(TOKENS).content.decode()
 
@@ -61,6 +62,7 @@ def test_it_revokes_a_token_and_writes_it_down(client, alice):
     assert AuditEntry.objects.get(action="token.revoke").actor == alice
 
 
+@pytest.mark.one_database
 def test_it_does_not_know_another_persons_token(client, alice):
     token, text = create_token(make_user("bob"), "another script")
     assert client.post(f"{TOKENS}/{token.pk}/revoke").status_code == 404
@@ -68,6 +70,7 @@ def test_it_does_not_know_another_persons_token(client, alice):
     assert "another script" not in client.get(TOKENS).content.decode()
 
 
+@pytest.mark.one_database
 def test_it_revokes_nothing_by_get(client, alice):
     token, _ = create_token(alice, "old")
     assert client.get(f"{TOKENS}/{token.pk}/revoke").status_code == 405

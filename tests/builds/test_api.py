@@ -250,6 +250,7 @@ def test_a_broken_body_gets_a_sentence(admin, body):
     assert answer["content-type"] == PROBLEM
 
 
+@pytest.mark.one_database
 def test_it_describes_itself(client):
     from openapi_spec_validator import validate
 

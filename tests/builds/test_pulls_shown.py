@@ -68,6 +68,7 @@ def test_pages_say_how_often_and_when(client, tags):
     assert "1,041 pulls" in shown(client, "/r/acme/web/tags")
 
 
+@pytest.mark.one_database
 def test_a_registry_that_tells_nothing_is_not_said_to_be_unused(client, tags, settings):
     settings.REGISTRY_AUTH = "none"
     assert "Pulls are not counted here" in shown(client, "/r/acme/web/tags/2.0")
@@ -82,6 +83,7 @@ def test_the_api_has_the_numbers(client, tags):
     assert repository["pulls"] == 1042 and repository["last_pulled_at"]
 
 
+@pytest.mark.one_database
 def test_history_tells_pushes_by_hand_and_deletions_in_words(client, tags):
     sentence = "Pushed by wendy past Imageyard. It was held at build #41 by alice; it is held where it is now."
     TagMove.objects.create(

@@ -45,6 +45,7 @@ def test_it_says_the_highest_stable_version_and_the_size_of_a_tag(public, client
     assert said(client, "size", "?tag=none") == "size: unknown"
 
 
+@pytest.mark.one_database
 def test_it_gives_a_private_one_to_members_and_to_whoever_has_its_token(repository, client, reader, stranger):
     assert said(reader, "status") == "build: unknown"
     assert stranger.get(f"{URL}/status.svg").status_code == 404
@@ -65,10 +66,12 @@ def test_it_is_asked_for_each_time_and_sent_once(public, client):
     assert client.get(f"{URL}/status.svg", headers={"If-None-Match": first["ETag"]}).status_code == 304
 
 
+@pytest.mark.one_database
 def test_it_knows_no_other_badge(public, client):
     assert client.get(f"{URL}/stars.svg").status_code == 404
 
 
+@pytest.mark.one_database
 def test_it_gives_lines_to_copy(repository, reader):
     page = words(reader.get("/r/acme/web/settings/badges"))
     assert f"/r/acme/web/badge/status.svg?token={badge_token(repository)}" in page

@@ -17,7 +17,7 @@ from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
 from tests.factories import make_admin, make_build, make_member, make_repository, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 ATTACK = "<script>alert(1)</script>\"'"
 
@@ -75,6 +75,7 @@ def test_it_shows_a_public_build_to_everybody(client, page):
     assert client.get(f"{ended().get_absolute_url()}{page}").status_code == 200
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("action", ["cancel", "retry"])
 def test_it_lets_a_reader_change_nothing(client, action, rings):
     build = ended("failed") if action == "retry" else make_build()
@@ -94,6 +95,7 @@ def test_it_changes_nothing_for_a_stranger_or_a_link(client, action):
     assert client.get(f"{build.get_absolute_url()}/{action}").status_code == 405
 
 
+@pytest.mark.both_databases
 def test_it_cancels_a_queued_build(client, rings):
     build = make_build()
     client.force_login(make_member(build.repository.namespace, "writer", Role.WRITE))
@@ -103,12 +105,14 @@ def test_it_cancels_a_queued_build(client, rings):
     assert build.state == State.CANCELLED
 
 
+@pytest.mark.both_databases
 def test_it_says_why_it_cannot_cancel(admin, rings):
     build = ended()
     answer = admin.post(f"{build.get_absolute_url()}/cancel", follow=True)
     assert f"Build #{build.number} is over already" in text_of(answer)
 
 
+@pytest.mark.both_databases
 def test_it_retries_a_failed_build(admin, rings):
     build = ended("failed", error_kind="user", error_message="Step 2 ended with exit code 1.")
     answer = admin.post(f"{build.get_absolute_url()}/retry", follow=True)
@@ -156,6 +160,7 @@ def test_it_folds_cached_steps_into_one_row_and_internal_ones_at_the_end(admin):
     assert page.index("2 cached steps") < page.index("RUN make") < page.index("1 internal step of BuildKit")
 
 
+@pytest.mark.both_databases
 def test_it_opens_a_failed_build_at_the_failing_step_without_scripts(admin):
     build = ended("failed", error_kind="user", error_message="Step 2 ended.", error_step="RUN make")
     make_step(build, 0, "RUN apt-get update")
@@ -204,6 +209,7 @@ def test_b02_it_escapes_all_that_strangers_wrote(admin):
         assert 'href="javascript:' not in text
 
 
+@pytest.mark.both_databases
 def test_it_needs_no_redis_and_no_more_queries_for_more_steps(admin, django_assert_max_num_queries):
     build = ended()
     for index in range(40):
@@ -213,6 +219,7 @@ def test_it_needs_no_redis_and_no_more_queries_for_more_steps(admin, django_asse
         assert admin.get(build.get_absolute_url()).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_it_says_what_went_in(admin):
     build = ended(base_images=[{"name": "docker.io/library/debian:12", "digest": "sha256:" + "0f" * 32}])
     Build.objects.filter(pk=build.pk).update(
@@ -238,17 +245,20 @@ def test_it_gives_lines_by_range(admin):
     assert answer == {"first_line": 600, "lines": ["line 600", "line 601"], "total": 1000, "times": []}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("query", [{"step": "x"}, {"step": "0", "from": "-1"}, {"step": "9" * 30}, {"step": "¹"}])
 def test_it_refuses_ranges_that_are_none(admin, query):
     assert lines(admin, ended(), **query).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_it_asks_for_a_step(admin):
     answer = lines(admin, ended())
     assert answer.status_code == 400
     assert "?step=2" in answer.json()["detail"]
 
 
+@pytest.mark.both_databases
 def test_b03_it_gives_bad_bytes_and_long_lines_in_a_form_that_can_be_shown(admin):
     build = ended()
     make_step(build, 0, "RUN cat")
@@ -278,6 +288,7 @@ def test_b02_it_gives_the_raw_log_as_it_was_printed(admin):
     assert body_of(admin.get(f"{build.get_absolute_url()}/log?step=3")) == b"second"
 
 
+@pytest.mark.both_databases
 def test_it_answers_json_that_a_browser_does_not_run(admin):
     build = ended()
     make_step(build, 0, "RUN a")

@@ -9,7 +9,7 @@ from accounts.models import Role
 from builds.models import Step, Worker
 from tests.factories import make_admin, make_build, make_member, make_repository, make_rule, make_source
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def rule_in(path: str):
@@ -37,6 +37,7 @@ def test_it_says_that_nothing_waits_and_that_no_worker_is_there(admin):
     assert "<code>make up</code>" in page
 
 
+@pytest.mark.both_databases
 def test_it_lists_waiting_builds_in_the_order_they_start_with_their_sentences(admin):
     make_worker(slots=1)
     make_build(rule_in("acme/busy"), state="building", attempt=1, worker="w1", started_at=timezone.now())
@@ -77,6 +78,7 @@ def test_it_counts_private_builds_of_others_without_naming_them(client):
     assert "1 build waits" in page
 
 
+@pytest.mark.both_databases
 def test_it_asks_as_much_of_the_database_for_many_builds_as_for_few(admin, django_assert_max_num_queries):
     make_worker()
     for number in range(30):

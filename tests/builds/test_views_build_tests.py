@@ -7,7 +7,7 @@ import pytest
 from tests.builds.test_views_build import ATTACK, ended, text_of
 from tests.factories import make_admin
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

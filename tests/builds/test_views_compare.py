@@ -16,7 +16,7 @@ from tests.builds.test_views_build import logs_in_memory  # noqa: F401 — fixtu
 from tests.compared_builds import NEW, OLD, add_build, two_builds
 from tests.factories import make_admin, make_build, make_repository, make_rule, make_source, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ def test_an_edited_step_shows_both_its_words(admin):
     assert "Base image debian:12 aaaaaaaaaaaa bbbbbbbbbbbb" in said
 
 
+@pytest.mark.both_databases
 def test_the_order_is_the_one_that_was_asked_for(admin):
     two_builds()
     assert "The image is 38.0 MB smaller" in words(pair(admin, "2...1"))
@@ -81,12 +82,14 @@ def test_the_form_leads_to_an_address_to_keep(admin):
     assert answer.url == "/r/acme/web/compare/1...2"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("text", ["1", "1..2", "1...1", "1...99", "a...b", "-1...2", "1...2...3", "9999999999...1"])
 def test_no_such_pair_is_a_404(admin, text):
     two_builds()
     assert pair(admin, text).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_builds_of_two_repositories_are_not_compared(admin):
     two_builds()
     other = make_build(make_rule(make_source(make_repository("acme/other"))), state="succeeded", attempt=1)
@@ -95,6 +98,7 @@ def test_builds_of_two_repositories_are_not_compared(admin):
     assert pair(admin, "1...2", "acme/other").status_code == 404
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("url", ["/r/acme/web/compare/1...2", "/r/acme/web/compare?before=1&after=2"])
 def test_a_stranger_finds_nothing(url):
     two_builds()
@@ -134,6 +138,7 @@ def test_what_strangers_wrote_is_escaped(admin):
     assert "<img src=x>" not in page
 
 
+@pytest.mark.both_databases
 def test_changed_files_are_asked_of_a_worker_once(admin, django_capture_on_commit_callbacks):
     two_builds()
     CommitChanges.objects.all().delete()
@@ -145,6 +150,7 @@ def test_changed_files_are_asked_of_a_worker_once(admin, django_capture_on_commi
     assert "A worker lists the changed files" in words(pair(admin))
 
 
+@pytest.mark.both_databases
 def test_it_asks_as_often_for_large_builds_as_for_small_ones(admin, django_assert_num_queries):
     rule = make_rule()
     two_builds(rule)
@@ -168,6 +174,7 @@ def test_the_api_tells_the_same(admin):
     assert layer["delta_bytes"] == 38_000_000
 
 
+@pytest.mark.both_databases
 def test_the_api_asks_a_worker_for_the_files(admin, django_capture_on_commit_callbacks):
     first, second = two_builds()
     CommitChanges.objects.all().delete()
@@ -223,6 +230,7 @@ def test_same_settings_say_so(admin):
     assert "Entrypoint, command, environment, user, ports, volumes and labels are the same." in words(pair(admin))
 
 
+@pytest.mark.both_databases
 def test_only_members_ask_a_worker(repository, stranger, reader):
     Repository.objects.update(visibility="public")
     first, second = two_builds(repository.source.rules.get())
@@ -235,6 +243,7 @@ def test_only_members_ask_a_worker(repository, stranger, reader):
     assert "List the changed files" in words(reader.get("/r/acme/web/compare/1...2"))
 
 
+@pytest.mark.both_databases
 def test_a_worker_that_never_answered_can_be_asked_again(admin):
     two_builds()
     CommitChanges.objects.update(state="asked")

@@ -39,6 +39,7 @@ def test_a_failed_build_has_the_button_and_one_click_is_the_order(failed: Build,
     assert f'href="{PAGE}/debug"' in writer.get(PAGE).content.decode()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "fields", [{"state": State.SUCCEEDED}, {"error_line": None}, {"untrusted": True, "pull_request": {"fork": True}}]
 )
@@ -47,6 +48,7 @@ def test_no_other_build_has_the_button(repository, writer: Client, fields: dict)
     assert "build-debug" not in writer.get(PAGE).content.decode()
 
 
+@pytest.mark.one_database
 def test_a_reader_has_no_button(failed: Build, reader: Client):
     assert "build-debug" not in reader.get(PAGE).content.decode()
 
@@ -67,6 +69,7 @@ def test_deeds_are_for_the_write_role(failed: Build, path: str, reader: Client, 
     assert DebugSession.objects.count() == 0
 
 
+@pytest.mark.one_database
 def test_a_strangers_pull_request_gets_neither_image_nor_shell(repository, writer: Client):
     make_failed(untrusted=True, pull_request={"fork": True}, approved_by="alice")
     answer = writer.post(f"{PAGE}/debug/make", follow=True)
@@ -75,6 +78,7 @@ def test_a_strangers_pull_request_gets_neither_image_nor_shell(repository, write
     assert (DebugImage.objects.count(), DebugSession.objects.count()) == (0, 0)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("state", "sentence", "says"),
     [
@@ -89,6 +93,7 @@ def test_the_page_says_how_far_it_is(failed: Build, writer: Client, state: str, 
     assert says in words(writer.get(f"{PAGE}/debug"))
 
 
+@pytest.mark.one_database
 def test_the_page_has_the_line_to_copy_and_the_step_to_paste(failed: Build, writer: Client):
     image = make_image(failed)
     said = words(writer.get(f"{PAGE}/debug"))
@@ -164,6 +169,7 @@ def test_the_api_makes_reads_and_removes_it(failed: Build, repository):
     assert image.expires_at <= database_now()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_the_api_wants_the_write_role(failed: Build, repository, method: str):
     make_image(failed)

@@ -79,6 +79,7 @@ def test_a_registry_of_another_namespace_is_not_offered(wendy: Client) -> None:
     assert wendy.post(f"{PAGE}/add", {"further-registry": other.pk}).status_code == 422
 
 
+@pytest.mark.one_database
 def test_writers_and_strangers_may_not(ghcr: Registry) -> None:
     assert client_of(Role.WRITE, "walter").get(PAGE).status_code == 403
     assert client_of(None, "eve").get(PAGE).status_code == 404
@@ -100,6 +101,7 @@ def test_the_page_of_a_build_tells_of_each_copy(wendy: Client, ghcr: Registry) -
     assert "Push again" not in part
 
 
+@pytest.mark.one_database
 def test_readers_see_it_and_may_not_push_again(ghcr: Registry) -> None:
     push = copied(ghcr, state="failed", sentence="No.")
     rita = client_of(Role.READ, "rita")

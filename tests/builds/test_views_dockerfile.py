@@ -56,6 +56,7 @@ def _said(line) -> str:
     return "" if block is None else f"{line.place} {block.outcome} {block.seconds} {block.layer_bytes}"
 
 
+@pytest.mark.one_database
 def test_02_the_tab_shows_the_dockerfile_with_what_each_line_cost(admin):  # noqa: F811
     """Point 2: each line with time, cached or not, layer size; multi-line instructions once, with a bracket."""
     build = built(warnings=[WARNING])
@@ -94,6 +95,7 @@ def test_02_the_failing_line_is_marked_with_the_error_and_the_last_lines(admin):
     assert f'{build.get_absolute_url()}?tab=dockerfile#L3"' in page
 
 
+@pytest.mark.one_database
 def test_02_a_failed_build_takes_its_lines_from_a_build_of_the_same_text(admin):  # noqa: F811
     before = built()
     build = built("failed", told=False, error_kind="user", error_message="It failed.")
@@ -102,6 +104,7 @@ def test_02_a_failed_build_takes_its_lines_from_a_build_of_the_same_text(admin):
     assert f"known from build #{before.number}, whose Dockerfile was the same" in words(answer)
 
 
+@pytest.mark.one_database
 def test_02_a_build_without_provenance_says_so_and_goes_by_the_words_of_its_steps(admin):  # noqa: F811
     """Point 2: what is missing is said in words."""
     build = built(told=False, text=f"# other\n{TEXT}", platform="linux/arm64")
@@ -116,6 +119,7 @@ def test_02_a_build_without_provenance_says_so_and_goes_by_the_words_of_its_step
     assert [len(told.context["dockerfile"].annotated.lines[2].block.steps) for told in (answer, one)] == [2, 1]
 
 
+@pytest.mark.one_database
 def test_02_steps_that_stand_on_no_line_are_listed(admin):  # noqa: F811
     answer = tab(admin, built(told=False, text="FROM node:20\nRUN other\n"))
     assert "2 steps could not be put on a line; they are listed below." in words(answer)
@@ -179,6 +183,7 @@ def test_it_asks_three_questions_for_any_number_of_builds(admin, django_assert_m
         assert dockerfile_of(build, 1, steps).annotated is not None
 
 
+@pytest.mark.one_database
 def test_02_the_api_gives_the_lines_and_the_instructions(client):
     """Point 2: what the page tells, the API tells."""
     build = built(warnings=[WARNING, {"kind": "rule", "message": "no place", "url": "", "line": None, "file": ""}])

@@ -15,7 +15,7 @@ from tests.builds.pages import words
 from tests.builds.test_views_build import ATTACK, admin, ended, logs_in_memory, make_step, write_log  # noqa: F401
 from tests.factories import make_admin, make_build
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 STEP = "[2/3] RUN npm ci"
 MESSAGE = "Step 2 of 3 (`RUN npm ci`, Dockerfile line 4) ended with exit code 1."
@@ -78,6 +78,7 @@ def test_05_a_build_that_waits_again_after_a_fault_says_what_the_fault_was(admin
     assert "dial tcp" in said
 
 
+@pytest.mark.both_databases
 def test_it_shows_no_digest_of_an_attempt_that_is_over(admin):  # noqa: F811
     build = failed()
     Build.objects.filter(pk=build.pk).update(state="queued", attempt=2, platform_failures=1)
@@ -86,6 +87,7 @@ def test_it_shows_no_digest_of_an_attempt_that_is_over(admin):  # noqa: F811
     assert failure_of(build, 1, []) is None
 
 
+@pytest.mark.both_databases
 def test_it_runs_nothing_of_what_a_step_printed(admin):  # noqa: F811
     build = failed(message=f"Step `{ATTACK}` ended with exit code 1.", printed=f"{ATTACK}\nnpm error {ATTACK}")
     page = admin.get(build.get_absolute_url()).content.decode()
@@ -93,6 +95,7 @@ def test_it_runs_nothing_of_what_a_step_printed(admin):  # noqa: F811
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+@pytest.mark.both_databases
 def test_05_failures_alike_are_counted_with_the_first_of_them(admin):  # noqa: F811
     """Point 5: the same failure ended n of the last m builds, first in which build, by whom; with links."""
     first = failed(printed="E: Unable to locate package curll", commit_author="A. Author")
@@ -114,6 +117,7 @@ def test_it_says_which_build_of_the_ref_succeeded_since(admin):  # noqa: F811
     assert f"Build #{mended.number} of main succeeded since." in words(admin.get(build.get_absolute_url()))
 
 
+@pytest.mark.both_databases
 def test_05_the_builds_of_a_repository_can_be_narrowed_to_failures_alike(admin):  # noqa: F811
     """Point 5: a small list on the repository's Builds tab, and a filter."""
     alike = [failed(printed="E: Unable to locate package curll") for _ in range(3)]
@@ -154,6 +158,7 @@ def test_it_answers_404_with_a_sentence_for_a_build_that_has_not_failed(client, 
     assert (answer.status_code, "it is succeeded" in answer.json()["detail"]) == (404, True)
 
 
+@pytest.mark.both_databases
 def test_it_asks_as_many_questions_for_a_thousand_builds_as_for_three(admin, django_assert_max_num_queries):  # noqa: F811
     build = failed()
     with django_assert_max_num_queries(5):
@@ -173,6 +178,7 @@ def test_it_asks_as_many_questions_for_a_thousand_builds_as_for_three(admin, dja
     assert (failure.alike.count, failure.alike.first.number) == (20, 100)
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("alike", "key"), [("k" * 64, "k" * 64), ("", failure_key("user", STEP, MESSAGE))])
 def test_it_puts_the_key_of_failures_alike_on_the_build_as_it_ends(alike, key, rings):
     build = make_build(state="building", attempt=1, lease_until="2100-01-01T00:00:00Z")

@@ -24,12 +24,14 @@ def grown(repository):
     return repository
 
 
+@pytest.mark.one_database
 def test_it_says_where_bases_would_come_from_while_there_are_none(reader):
     page = words(reader.get(PAGE))
     assert "No base images known" in page
     assert "When a base image moves, nothing is built." in page
 
 
+@pytest.mark.one_database
 def test_it_draws_what_the_image_stands_on_and_links_what_is_ours(grown, reader):
     answer = reader.get(PAGE)
     picture = answer.content.decode()
@@ -55,6 +57,7 @@ def test_it_says_what_a_move_asked_for(grown, reader):
     assert "Waits until what it stands on is built" in page
 
 
+@pytest.mark.one_database
 def test_it_says_why_a_registry_could_not_be_asked(grown, reader):
     note_absence(BaseImage.objects.get(tag="12"), "docker.io did not answer: too many requests.")
     assert "docker.io did not answer: too many requests." in words(reader.get(PAGE))

@@ -53,6 +53,7 @@ def test_it_lets_a_newcomer_begin_in_a_namespace_of_their_own():
     assert answer.headers["Location"] == "/r/charlie/hello/setup"
 
 
+@pytest.mark.one_database
 def test_it_begins_with_the_source(owner, hello):
     assert owner.get(SETUP).context["current"] == "source"
 
@@ -75,6 +76,7 @@ def test_it_says_at_the_field_why_an_address_cannot_be_cloned(owner, hello):
     assert "field-problem" in answer.content.decode()
 
 
+@pytest.mark.one_database
 def test_it_offers_a_first_rule_with_its_preview(owner, hello):
     make_source(hello, probe_state="good", refs=[{"type": "branch", "name": "main", "commit": ""}])
     page = words(owner.get(SETUP))
@@ -122,16 +124,19 @@ def test_it_turns_green_when_the_first_delivery_arrives(owner, hello):
     assert "hx-trigger" not in page.content.decode()
 
 
+@pytest.mark.one_database
 def test_it_lets_one_build_before_the_webhook_is_there(owner, hello):
     make_rule(make_source(hello, probe_state="good"))
     assert "Build now" in words(owner.get(f"{SETUP}?step=build"))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("step", ["rules", "webhook", "build", "what"])
 def test_it_does_not_open_a_step_before_its_time(owner, hello, step):
     assert owner.get(f"{SETUP}?step={step}").context["current"] == "source"
 
 
+@pytest.mark.one_database
 def test_it_ends_at_the_build(owner, hello):
     rule = make_rule(make_source(hello, probe_state="good", connected_at=timezone.now()))
     make_build(rule)
@@ -145,6 +150,7 @@ def test_it_tells_a_writer_that_an_admin_links_the_source(hello):
     assert not BuildRule.objects.exists()
 
 
+@pytest.mark.one_database
 def test_it_refuses_a_reader_and_does_not_know_a_stranger(hello):
     assert as_user(make_member(hello.namespace, "bob", Role.READ)).get(SETUP).status_code == 403
     assert as_user(make_user("charlie")).get(SETUP).status_code == 404

@@ -18,7 +18,7 @@ from tests.builds.pages import words
 from tests.builds.test_api import Api
 from tests.factories import make_admin, make_build, make_repository, make_rule, make_source, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def ended(state: str = "succeeded", *, took: float = 60, waited: float = 4, ago: timedelta = timedelta(0), **fields):
@@ -76,6 +76,7 @@ def test_it_says_that_nothing_was_built(owner, repository):
     assert "Nothing of that was built lately." in words(owner.get("/r/acme/web?of=branch:other"))
 
 
+@pytest.mark.both_databases
 def test_9_it_is_narrowed_to_a_rule_or_a_branch(owner, repository):
     """9. A switch by rule and branch."""
     main = BuildRule.objects.get()
@@ -102,6 +103,7 @@ def test_9_it_is_narrowed_to_a_rule_or_a_branch(owner, repository):
     assert 'data-row="1"' not in page
 
 
+@pytest.mark.both_databases
 def test_the_choice_is_text_and_nothing_else(owner, repository):
     ended()
     page = owner.get("/r/acme/web", {"of": 'branch:"><script>'}).content.decode()
@@ -109,6 +111,7 @@ def test_the_choice_is_text_and_nothing_else(owner, repository):
     assert "&quot;&gt;&lt;script&gt;" in page
 
 
+@pytest.mark.both_databases
 def test_a_refs_name_is_escaped_in_its_picture(owner, repository):
     ended(ref='"><img src=x>')
     for address in ("/r/acme/web", "/r/acme/web/builds"):
@@ -140,6 +143,7 @@ def test_a_tag_that_was_not_moved_counts_for_nothing_and_neither_does_one_pushed
     assert [dot.size.build for dot in size_trends(repository, ["latest"])["latest"].dots] == [first.number]
 
 
+@pytest.mark.both_databases
 def test_a_tag_name_is_escaped(owner, repository):
     build = ended(size_bytes=80_000_000)
     for days in (2, 1):
@@ -149,6 +153,7 @@ def test_a_tag_name_is_escaped(owner, repository):
     assert "a&b" not in page
 
 
+@pytest.mark.both_databases
 def test_the_api_tells_what_the_page_tells(repository):
     build = ended(took=64, waited=3, size_bytes=80_000_000)
     ended("failed", error_message="No.", ref="develop")
@@ -172,6 +177,7 @@ def asked(make: object) -> int:
     return len(seen)
 
 
+@pytest.mark.both_databases
 def test_it_asks_as_much_of_the_database_for_many_builds_tags_and_rules_as_for_few(repository):
     build = ended(size_bytes=1)
     put(repository, "latest", build, timedelta(days=1))

@@ -19,6 +19,8 @@ from tests.factories import make_build
 from tests.images import sha256
 from tests.sample_image import CONTENTS, SBOM, add_image, documents, statement
 
+pytestmark = pytest.mark.one_database
+
 
 def words(answer) -> str:
     """As `pages.words`, with a space where one element ends and the next begins."""
@@ -131,6 +133,7 @@ def test_an_older_build_whose_image_was_not_kept_it_has_it_read(reader, build, r
     assert rings == ["builds.look_at_images"]
 
 
+@pytest.mark.both_databases
 def test_a_digest_that_nobody_knows_it_is_read_when_a_person_asks(reader, repository, rings):
     shown = page(reader, UNKNOWN)
     assert "did not put this digest into the registry" in words(shown)
@@ -140,6 +143,7 @@ def test_a_digest_that_nobody_knows_it_is_read_when_a_person_asks(reader, reposi
     assert "A worker reads this image" in words(page(reader, UNKNOWN))
 
 
+@pytest.mark.both_databases
 def test_a_look_that_failed_it_says_why_and_looks_again(reader, repository, rings):
     look = ImageLook.objects.create(
         repository=repository, kind="image", digest=UNKNOWN, state="failed", sentence="registry.acme has no such image."
@@ -171,6 +175,7 @@ def test_people_without_access_it_is_not_found(stranger, build):
         assert page(Client(), build.digest, rest).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_who_is_not_logged_in_sees_a_public_image_it_asks_for_nothing(build, rings):
     repository = build.repository
     repository.visibility = "public"
@@ -196,6 +201,7 @@ def test_what_a_layer_removes_it_is_not_shown_as_a_file(reader, build):
     assert ".wh." not in shown
 
 
+@pytest.mark.both_databases
 def test_a_layer_that_nobody_looked_into_it_is_read_when_a_person_asks(reader, build, rings):
     layer = sha256(CONTENTS[0])
     ImageLook.objects.filter(digest=layer).delete()
@@ -205,6 +211,7 @@ def test_a_layer_that_nobody_looked_into_it_is_read_when_a_person_asks(reader, b
     assert ImageLook.objects.get(digest=layer).state == "asked"
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("kind", ["files", "waste", "packages", "image", "nonsense"])
 def test_what_is_no_part_of_the_image_it_is_not_read(reader, build, rings, kind):
     before = ImageLook.objects.count()
@@ -214,6 +221,7 @@ def test_what_is_no_part_of_the_image_it_is_not_read(reader, build, rings, kind)
     assert page(reader, build.digest, f"/raw/{UNKNOWN}").status_code == 404
 
 
+@pytest.mark.both_databases
 def test_packages_are_searched_by_name_version_and_licence_it_counts_them(reader, build):
     where = f"/packages/{sha256(statement(SBOM))}"
     assert "libssl3" in words(page(reader, build.digest, where))
@@ -229,6 +237,7 @@ def test_a_registry_that_is_away_it_is_a_sentence_and_no_fault(reader, build):
     assert "cannot be reached" in answer.content.decode()
 
 
+@pytest.mark.both_databases
 def test_a_large_image_takes_no_more_queries_than_a_small_one(reader, build, document):
     def queries() -> int:
         cache.clear()
@@ -252,6 +261,7 @@ def test_a_large_image_takes_no_more_queries_than_a_small_one(reader, build, doc
 HOSTILE = '<script>alert(1)</script>"><img src=x>'
 
 
+@pytest.mark.both_databases
 def test_everything_that_an_image_says_is_escaped(reader, build, document):
     first = document["platforms"][0]
     first["history"][2]["words"] = first["author"] = first["platform"] = HOSTILE
@@ -263,6 +273,7 @@ def test_everything_that_an_image_says_is_escaped(reader, build, document):
     assert b"<img src=x" not in page(reader, build.digest).content
 
 
+@pytest.mark.both_databases
 def test_the_tab_of_a_running_build_looks_again_by_itself_it_stops_when_all_is_there(reader, build):
     Build.objects.filter(pk=build.pk).update(state="building", digest="")
     assert f'data-refresh-url="{build.get_absolute_url()}/image"' in tab(reader, build).content.decode()
@@ -274,6 +285,7 @@ def test_the_tab_of_a_running_build_looks_again_by_itself_it_stops_when_all_is_t
     assert b"data-refresh-url" not in tab(reader, build).content
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("part", ["image", "waste"])
 def test_a_part_that_is_fetched_anew_says_when_it_is_the_last_time(reader, build, part):
     assert page(reader, build.digest, f"?part={part}").status_code == 286
@@ -283,6 +295,7 @@ def test_a_part_that_is_fetched_anew_says_when_it_is_the_last_time(reader, build
     assert "A worker is reading every layer from the registry. 1 of 3 layers are read." in words(answer)
 
 
+@pytest.mark.both_databases
 def test_a_digest_that_is_searched_among_the_tags_leads_to_its_image(reader, build):
     answer = reader.get("/r/acme/web/tags", {"q": f" {build.digest} "})
     assert answer["location"] == f"/r/acme/web/images/{build.digest}"

@@ -79,6 +79,7 @@ def test_it_finds_lines_of_the_whole_build_or_of_a_step(admin, archived):
     assert len(search(admin, build, q=r"^\w+ wa", regex="1").json()["matches"]) == 2
 
 
+@pytest.mark.one_database
 def test_it_goes_on_where_an_answer_ended(admin, monkeypatch):
     monkeypatch.setattr("builds.logs.search.BUDGET_S", 0.0)
     monkeypatch.setattr(log_search.search_log, "__kwdefaults__", {**log_search.search_log.__kwdefaults__, "most": 3})
@@ -142,12 +143,14 @@ def test_it_finds_the_first_error_among_the_last_lines_of_the_failing_step(admin
     )
 
 
+@pytest.mark.one_database
 def test_it_goes_to_the_end_of_a_failing_step_that_names_no_error(admin):
     found = first_error(admin, spoke({0: "error: not here\n", 2: "fine\nfine\n"}, failed=2))
     assert (found["step"], found["line"]) == (2, 1)
     assert found["sentence"] == "The end of the failing step: nothing in its 2 lines looks like an error."
 
 
+@pytest.mark.one_database
 def test_it_looks_through_the_whole_log_where_no_step_failed(admin):
     found = first_error(admin, spoke({0: "fine\n", 2: "0 errors\nwarning\nfatal: no\n"}))
     assert (found["step"], found["line"]) == (2, 2)
@@ -174,6 +177,7 @@ def test_it_goes_to_the_first_error_without_scripts(admin):
 # --- lines that an address names, without scripts ---------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("line", "marked"), [("500", [500]), ("500-502", [500, 501, 502]), ("502-500", [500, 501, 502])]
 )
@@ -197,6 +201,7 @@ def test_it_shows_the_newest_lines_for_an_address_that_names_none(admin, line):
 # --- times, and the API -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_it_says_when_lines_began(admin):
     build = spoke({1: "a\nb\nc\n"})
     answer = admin.get(f"{build.get_absolute_url()}/lines", {"step": 1, "from": 1, "lines": 2}).json()
@@ -238,6 +243,7 @@ def test_the_api_finds_the_first_error(api):
     }
 
 
+@pytest.mark.one_database
 def test_the_api_says_when_lines_began_where_it_is_asked_to(api):
     build = spoke({1: "a\nb\n"})
     plain = api(f"/builds/{build.pk}/log?step=1&from=0&lines=5").json()
@@ -246,6 +252,7 @@ def test_the_api_says_when_lines_began_where_it_is_asked_to(api):
     assert timed == {**plain, "times": [[0, AT_MS], [1, AT_MS + 1000]]}
 
 
+@pytest.mark.one_database
 def test_the_api_hides_a_log_from_who_may_not_see_it(client):
     build = spoke({1: "a\n"})
     make_repository("acme/other")

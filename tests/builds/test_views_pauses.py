@@ -46,12 +46,14 @@ def test_only_an_administrator_pauses_drains_and_forgets():
     assert not Worker.objects.exclude(drain_asked_at=None).exists()
 
 
+@pytest.mark.one_database
 def test_looking_changes_nothing():
     admin = as_user(make_admin())
     for address in every_post():
         assert admin.get(address).status_code == 405
 
 
+@pytest.mark.one_database
 def test_it_shows_the_buttons_to_administrators_alone(client):
     make_worker()
     page = as_user(make_admin()).get("/queue").content.decode()
@@ -117,6 +119,7 @@ def test_a_paused_host_without_a_worker_can_be_resumed():
     assert not Pause.objects.exists()
 
 
+@pytest.mark.one_database
 def test_it_shows_how_a_worker_is():
     now = timezone.now()
     make_worker(

@@ -39,6 +39,7 @@ def order_of(two, prod, **fields) -> TagOrder:
     return TagOrder.objects.create(repository=prod, tag="1.2", digest=two[0].digest, kind="promote", **made)
 
 
+@pytest.mark.one_database
 def test_the_choice_offers_only_repositories_where_one_may_write(writer, two, prod):
     make_repository("other/web", visibility="public")
     make_repository("secret/web")
@@ -62,6 +63,7 @@ def test_a_build_goes_on_to_the_page_of_the_other_repository(writer, two, prod):
     assert not TagOrder.objects.exists()
 
 
+@pytest.mark.one_database
 def test_it_says_how_much_goes_to_another_registry(writer, two, prod):
     registry = Registry.objects.create(name="away", host="registry.example.com")
     Repository.objects.filter(pk=prod.pk).update(registry=registry)
@@ -90,6 +92,7 @@ def test_confirming_asks_and_the_tag_page_tells_how_far_it_is(writer, two, prod)
     assert "No history yet It begins when the tag is put." in page
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -120,6 +123,7 @@ def test_the_page_of_a_tag_promotes_what_it_points_to_now(writer, two, prod):
     )
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("path", "tag", "said"),
     [
@@ -153,6 +157,7 @@ def test_who_reads_here_and_writes_elsewhere_may_promote(reader, two, repository
     assert refused.status_code == 422
 
 
+@pytest.mark.one_database
 def test_strangers_promote_nothing(stranger, two, prod):
     mine = make_repository("charlie/web")
     make_member(mine.namespace, "charlie", Role.OWNER)
@@ -172,12 +177,14 @@ def test_the_source_tells_where_it_was_promoted_to(writer, promoted):
     assert "which has moved since" in words(writer.get(f"{R}/builds/1"))
 
 
+@pytest.mark.one_database
 def test_only_to_those_who_see_where_it_went(reader, promoted, two):
     hidden = make_repository("secret/web")
     TagMove.objects.filter(pk=promoted.pk).update(repository=hidden)
     assert "Promoted to" not in words(reader.get(f"{R}/builds/1"))
 
 
+@pytest.mark.one_database
 def test_the_target_tells_where_it_came_from_and_links_to_no_wrong_build(writer, promoted, prod):
     for address in (f"{PROD}/tags", f"{PROD}/tags/1.2"):
         page = writer.get(address)

@@ -14,7 +14,7 @@ from registry.models import Tag, TagMove
 from tests.builds.pages import words
 from tests.factories import make_build
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 PAGES = ["", "/builds", "/tags", "/rules"]
 DIGEST = "sha256:" + "ab" * 32
@@ -75,6 +75,7 @@ def test_it_says_which_image_the_tag_is(reader, repository):
     assert "= build #1 of branch main at 0000000, just now, 84.2 MB" in page
 
 
+@pytest.mark.both_databases
 def test_it_renders_the_readme_without_letting_it_script(reader, repository):
     repository.readme = "# Web\n\n<script>alert(1)</script><img src=x onerror=alert(1)>"
     repository.save()
@@ -97,6 +98,7 @@ def test_it_lists_builds_with_state_sentence_and_duration(reader):
     assert "1 m 04 s" in page
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     ("query", "numbers"),
     [
@@ -117,6 +119,7 @@ def test_it_filters_builds(reader, repository, query, numbers):
     assert [build.number for build, *_ in answer.context["rows"]] == numbers
 
 
+@pytest.mark.both_databases
 def test_it_pages_through_builds_by_number(reader):
     ended(35)
     first = reader.get("/r/acme/web/builds")
@@ -129,6 +132,7 @@ def test_it_says_what_to_do_when_nothing_was_built(owner):
     assert "Push to a branch that a rule names, or start a build by hand." in words(owner.get("/r/acme/web/builds"))
 
 
+@pytest.mark.both_databases
 def test_it_separates_tags_that_move_from_build_tags(reader, repository):
     tag(repository)
     tag(repository, "build-1")
@@ -151,6 +155,7 @@ def test_it_does_not_know_a_tag_that_never_was(reader, repository):
     assert reader.get("/r/acme/web/tags/none").status_code == 404
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("address", ["/r/acme/web", "/r/acme/web/builds", "/r/acme/web/tags", "/r/acme/web/rules"])
 def test_it_takes_the_same_number_of_queries_however_many_builds_there_are(owner, repository, address):
     def take() -> int:

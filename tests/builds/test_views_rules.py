@@ -18,10 +18,12 @@ def saved() -> list[tuple[str, list[str]]]:
     return [(rule.pattern, rule.tags) for rule in BuildRule.objects.order_by("position")]
 
 
+@pytest.mark.one_database
 def test_it_reads_every_rule_as_a_sentence(reader):
     assert "branch main → latest, from Dockerfile" in words(reader.get(RULES))
 
 
+@pytest.mark.one_database
 def test_it_gives_a_reader_no_form(reader):
     page = reader.get(RULES).content.decode()
     assert 'name="rule-' not in page
@@ -103,6 +105,7 @@ def test_it_survives_a_form_that_lies_about_its_rows(writer, total):
     assert writer.post(RULES, {"rule-total": total, "do": "try"}).status_code == 200
 
 
+@pytest.mark.one_database
 def test_it_tries_the_rules_on_the_repositorys_own_refs(reader):
     page = words(reader.get(RULES))
     assert "branch main latest1" in page
@@ -143,6 +146,7 @@ def test_it_warns_of_two_rules_that_fight_over_a_tag(writer):
     assert "two builds" in words(writer.post(TRY, rule_form(row, row)))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", [RULES, TRY])
 def test_it_refuses_a_reader_with_403(reader, address):
     answer = reader.post(address, rule_form({"pattern": "x", "tags": "x"}))
@@ -151,6 +155,7 @@ def test_it_refuses_a_reader_with_403(reader, address):
     assert saved() == [("main", ["latest"])]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", [RULES, TRY])
 def test_it_does_not_know_the_page_for_a_stranger(stranger, repository, address):
     assert stranger.post(address, rule_form()).status_code == 404

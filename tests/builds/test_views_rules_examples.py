@@ -37,6 +37,7 @@ def test_it_saves_examples_with_the_rule(writer):
     assert BuildRule.objects.get().examples == ROWS
 
 
+@pytest.mark.one_database
 def test_it_shows_saved_examples_as_lines(writer):
     BuildRule.objects.update(examples=ROWS)
     assert "main → latest\ndev →</textarea>" in writer.get(RULES).content.decode()
@@ -86,6 +87,7 @@ def test_the_api_gives_and_takes_examples(api):
     assert BuildRule.objects.get().examples == ROWS
 
 
+@pytest.mark.one_database
 def test_the_api_refuses_what_breaks_an_example(api):
     answer = put(api, pattern="/^[md]/", examples=ROWS)
     assert answer.status_code == 422
@@ -103,6 +105,7 @@ def test_the_api_asks_nothing_of_examples_that_a_client_does_not_send(api):
     assert put(api, tags=["edge"]).json()[0]["examples"] == ROWS
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("ref", ["", "a..b", "x" * 500])
 def test_the_api_refuses_examples_of_what_is_no_ref(api, ref):
     assert put(api, examples=[{"ref_type": "branch", "ref": ref, "tags": []}], query="?force=true").status_code == 422

@@ -84,11 +84,13 @@ def test_it_moves_imported_rules_to_the_repository_once_they_are_saved(writer):
     assert [rule.pattern for rule in BuildRule.objects.order_by("position")] == ["master", "/^v([0-9.]+)$/"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", [IMPORT])
 def test_it_lets_only_writers_import(reader, address):
     assert reader.get(address).status_code == 403
 
 
+@pytest.mark.one_database
 def test_it_exports_the_rules_as_the_file_that_reads_back(reader, repository):
     make_rule(repository.source, ref_type="tag", pattern="/^v/", tags=["{version}", "latest"], timeout_s=90,
               examples=[{"ref_type": "tag", "ref": "v1.2.3", "tags": ["1.2.3", "latest"]}])  # fmt: skip
@@ -99,12 +101,14 @@ def test_it_exports_the_rules_as_the_file_that_reads_back(reader, repository):
     assert read.rules[1].examples[0].tags == ("1.2.3", "latest")
 
 
+@pytest.mark.one_database
 def test_it_shows_the_file_with_the_address_of_its_schema(reader):
     page = words(reader.get(EXPORT))
     assert "$schema=http://testserver/static/schema/imageyard.schema.json" in page
     assert "branch: main" in page
 
 
+@pytest.mark.one_database
 def test_it_shows_no_export_to_a_stranger(stranger, repository):
     assert stranger.get(EXPORT).status_code == 404
 
@@ -115,6 +119,7 @@ def api(repository) -> Client:
     return Client(headers={"authorization": f"Bearer {create_token(user, 'test')[1]}"})
 
 
+@pytest.mark.one_database
 def test_the_api_gives_the_rules_as_the_file(api):
     answer = api.get("/api/v1/repositories/acme/web/rules/file")
     assert answer.headers["Content-Type"].startswith("application/yaml")

@@ -86,11 +86,13 @@ def test_it_says_so_where_the_rule_was_resumed_by_somebody_else(writer, rule):
     assert "is not paused" in words(writer.post(f"{RULES}/{rule.pk}/resume", follow=True))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("who", "status"), [("reader", 403), ("stranger", 404)])
 def test_it_lets_nobody_else_resume_it(request, rule, who, status):
     assert request.getfixturevalue(who).post(f"{RULES}/{rule.pk}/resume").status_code == status
 
 
+@pytest.mark.one_database
 def test_it_shows_a_reader_the_pause_without_the_button(reader, rule):
     BuildRule.objects.update(paused_at=NOW, paused_reason="25 builds failed in a row")
     answer = reader.get(RULES)
@@ -102,6 +104,7 @@ def test_it_has_no_rule_of_another_repository(writer, rule):
     assert writer.post(f"{RULES}/{rule.pk + 1}/resume").status_code == 404
 
 
+@pytest.mark.one_database
 def test_it_stands_on_the_home_page_as_something_to_do(writer, rule):
     BuildRule.objects.update(paused_at=NOW, paused_reason="25 builds failed in a row")
     assert "acme/web: the rule main is paused" in words(writer.get("/"))

@@ -23,6 +23,7 @@ def test_it_saves_the_description_and_the_visibility(owner):
     assert (found.description, found.visibility) == ("The shop", "public")
 
 
+@pytest.mark.one_database
 def test_it_refuses_a_visibility_that_is_none(owner):
     assert owner.post(f"{SETTINGS}/general", {"visibility": "secret"}).status_code == 422
 
@@ -33,6 +34,7 @@ def test_it_tells_the_forge_from_the_address(owner):
     assert (source.clone_url, source.forge) == (SOURCE["clone_url"], "github")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("url", ["ext::sh -c id", "file:///etc", "--upload-pack=x", "ftp://example.com/x", ""])
 def test_it_refuses_an_address_that_cannot_be_cloned_and_keeps_the_old_one(owner, url):
     answer = owner.post(f"{SETTINGS}/source", {**SOURCE, "clone_url": url})
@@ -90,6 +92,7 @@ def test_it_asks_a_worker_to_look_at_the_source(owner, rings, django_capture_on_
     assert rings == ["builds.probe_source"]
 
 
+@pytest.mark.one_database
 def test_it_shows_what_the_worker_found_when_asked_again(owner):
     assert "reachable" in words(owner.get(f"{SETTINGS}?part=probe"))
 
@@ -106,6 +109,7 @@ def test_it_deletes_nothing_when_another_name_is_typed(owner, typed):
     assert Repository.objects.exists()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("who", ["reader", "writer"])
 def test_it_refuses_everybody_below_admin_with_403(request, who, action):
@@ -114,16 +118,19 @@ def test_it_refuses_everybody_below_admin_with_403(request, who, action):
     assert Source.objects.get().clone_url == "https://git.example.com/acme/web.git"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("action", ACTIONS)
 def test_it_does_not_know_the_page_for_a_stranger(stranger, repository, action):
     assert stranger.post(f"{SETTINGS}/{action}", {"confirm": "acme/web"}).status_code == 404
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("action", ACTIONS)
 def test_it_changes_nothing_by_get(owner, action):
     assert owner.get(f"{SETTINGS}/{action}").status_code == 405
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("action", ["probe", "webhook-secret", "deploy-key", "host-keys"])
 def test_it_says_404_where_no_source_is_linked_yet(owner, repository, action):
     repository.source.delete()

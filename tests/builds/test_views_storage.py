@@ -18,7 +18,7 @@ from tests.builds.pages import words
 from tests.factories import make_admin, make_member, make_repository, make_user, make_worker
 
 GB = 10**9
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def logged_in(user) -> Client:
@@ -78,12 +78,14 @@ def test_only_administrators_of_imageyard_see_its_disks(address, web):
     assert Client().get(address).status_code == 302
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("address", ["/storage/measure", "/storage/caches/policy", "/storage/caches/prune"])
 def test_nobody_else_does_anything_there(address, web):
     assert logged_in(make_user("wendy")).post(address, {"host": ""}).status_code == 403
     assert not CachePolicy.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_measuring_is_asked_for(admin):
     assert "It is measured now" in words(admin.post("/storage/measure", follow=True))
     assert StorageSurvey.objects.get().asked_at is not None
@@ -98,6 +100,7 @@ def test_8_the_namespace_page_tells_its_members_what_it_takes_up_and_strangers_n
     assert logged_in(make_user("stranger")).post("/n/acme/storage/quota", {"limit": "1"}).status_code == 404
 
 
+@pytest.mark.both_databases
 def test_8_a_superuser_sets_the_quota_and_pages_warn_and_then_say_why_pushes_are_denied(admin, web):
     assert "acme has a new quota." in words(admin.post("/n/acme/storage/quota", {"limit": "3.5"}, follow=True))
     member = logged_in(make_member(web.namespace, "reader", Role.READ))
@@ -112,6 +115,7 @@ def test_8_a_superuser_sets_the_quota_and_pages_warn_and_then_say_why_pushes_are
     assert "acme has no quota any more." in words(admin.post("/n/acme/storage/quota", {"limit": ""}, follow=True))
 
 
+@pytest.mark.both_databases
 def test_8_administrators_of_a_namespace_set_quotas_of_its_repositories_and_no_others(admin, web):
     wendy = logged_in(make_user("wendy"))
     told = words(wendy.post("/n/acme/storage/quota", {"repository": "web", "limit": "1"}, follow=True))
@@ -158,6 +162,7 @@ def test_8_the_cache_of_a_host_is_shown_with_whose_it_is_and_what_would_go(admin
     assert "Kept: nothing unused for 30 days (from the environment)." in words(admin.get("/storage/caches"))
 
 
+@pytest.mark.both_databases
 def test_8_a_policy_is_set_and_taken_back_and_a_pruning_asked(admin):
     make_worker(cache=report())
     told = words(admin.post("/storage/caches/policy", {"host": "builder-1", "keep": "20", "days": "14"}, follow=True))
@@ -189,6 +194,7 @@ def test_the_queue_page_says_which_disk_keeps_a_worker_back(admin):
     assert "Takes no builds: The disk of builder-1 (Docker Engine) has 0.4 GB free." in said
 
 
+@pytest.mark.both_databases
 def test_pages_ask_the_database_as_often_for_many_as_for_few(admin, web, django_assert_max_num_queries):
     for number in range(12):
         repository = make_repository(f"team{number}/app")

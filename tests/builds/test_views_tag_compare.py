@@ -14,7 +14,7 @@ from tests.compared_builds import two_builds
 from tests.sample_image import add_image
 from tests.sample_tags import BY_HAND, add_tags
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 WEB = "/r/acme/web"
 
 
@@ -38,6 +38,7 @@ def test_each_point_of_the_history_has_its_pull_command_and_leads_to_the_compari
     assert f'href="{WEB}/compare-tags/{builds[1].digest}/latest"' not in page
 
 
+@pytest.mark.both_databases
 def test_the_history_says_who_moved_it_from_which_build_and_what_was_refused(reader, repository, builds):
     TagMove.objects.create(repository=repository, tag="latest", to_digest=BY_HAND, by="alice", kind="rollback")
     page = words(reader.get(f"{WEB}/tags/latest"))
@@ -51,6 +52,7 @@ def test_a_tag_names_the_other_tags_of_its_image(reader, builds):
     assert "The same image: build-2 2 2.0" in page.replace("build-222.0", "build-2 2 2.0")
 
 
+@pytest.mark.both_databases
 def test_the_history_of_a_tag_costs_as_many_queries_with_a_thousand_moves(reader, repository, builds):
     def queries() -> int:
         with CaptureQueriesContext(connection) as seen:
@@ -83,6 +85,7 @@ def test_two_tags_of_one_image_it_says_so(reader, builds):
     assert "2 and latest are one image." in words(reader.get(f"{WEB}/compare-tags/2/latest"))
 
 
+@pytest.mark.both_databases
 def test_an_image_that_nobody_has_read_it_waits_for(reader, repository, builds):
     answer = reader.get(f"{WEB}/compare-tags/1.9/pushed-by-hand")
     assert "What differs is told as soon as somebody has read what is in pushed-by-hand." in words(answer)
@@ -94,6 +97,7 @@ def test_an_image_that_nobody_has_read_it_waits_for(reader, repository, builds):
     assert "The registry refused it." in words(part)
 
 
+@pytest.mark.both_databases
 def test_who_is_not_logged_in_has_nothing_read(client, repository, builds):
     repository.visibility = "public"
     repository.save()
@@ -128,6 +132,7 @@ def test_it_does_not_know_a_private_repository_for_a_stranger(stranger, builds):
     assert stranger.get(f"{WEB}/compare-tags/1.9/latest").status_code == 404
 
 
+@pytest.mark.both_databases
 def test_names_and_settings_of_strangers_it_escapes(reader, repository, builds):
     hostile = "<img src=x onerror=alert(1)>"
     Tag.objects.create(repository=repository, name=hostile, digest=builds[0].digest)

@@ -75,6 +75,7 @@ def test_where_none_was_ticked_it_says_so(admin, two):
     assert told(admin.post(PAGE, {})) == ["No tag was chosen, so nothing is deleted."]
 
 
+@pytest.mark.one_database
 def test_a_deleted_tag_says_so_and_is_put_back(admin, writer, reader, two):
     sentence = "`latest`, which pointed to build #2, was deleted by ada."
     TagDeletion.objects.create(
@@ -90,6 +91,7 @@ def test_a_deleted_tag_says_so_and_is_put_back(admin, writer, reader, two):
     assert "Put it back" not in words(reader.get(f"{TAGS}/latest"))
 
 
+@pytest.mark.one_database
 def test_the_tag_of_a_build_is_put_back_on_its_own_image(writer, two):
     record_deletion(two[0].repository, "build-1", two[0].digest, kind="retention", by="", sentence="")
     assert "Put build-1 on build #1" in words(writer.get(f"{TAGS}/build-1/move?digest={two[0].digest}"))

@@ -20,6 +20,7 @@ def two(repository):
     return [succeeded(repository, "latest", commit=letter * 40) for letter in "ab"]
 
 
+@pytest.mark.one_database
 def test_the_page_says_what_moves_from_where_to_where_before_anything_does(writer, two):
     said = words(writer.get(f"{R}/tags/latest/move?build=1"))
     assert "Move latest to build #1" in said
@@ -30,6 +31,7 @@ def test_the_page_says_what_moves_from_where_to_where_before_anything_does(write
     assert not TagOrder.objects.exists()
 
 
+@pytest.mark.one_database
 def test_builds_that_will_move_it_are_named(writer, two):
     make_build(commit="c" * 40, state="building", plan={"tags": [{"name": "latest"}]})
     said = words(writer.get(f"{R}/tags/latest/move?build=1"))
@@ -52,12 +54,14 @@ def test_a_new_tag_has_a_page_from_the_moment_it_is_asked_for(writer, two):
     assert writer.get(f"{R}/tags/never").status_code == 404
 
 
+@pytest.mark.one_database
 def test_the_history_follows_by_itself(writer, two):
     part = words(writer.get(f"{R}/tags/latest?part=history"))
     assert "Roll back to build #1" in part
     assert "Where it pointed" not in part
 
 
+@pytest.mark.one_database
 def test_what_came_of_it_stands_above_the_history(writer, two):
     order = {"repository": two[0].repository, "tag": "latest", "digest": two[0].digest, "kind": "rollback"}
     ended = {"ended_at": timezone.now(), "by": "wendy"}
@@ -71,12 +75,14 @@ def test_a_tag_that_moved_meanwhile_is_looked_at_again(writer, two):
     assert not TagOrder.objects.exists()
 
 
+@pytest.mark.one_database
 def test_history_offers_the_way_back_to_who_may(writer, reader, two):
     assert f'{R}/tags/latest/move?build=1"' in writer.get(f"{R}/tags/latest").content.decode()
     assert "/move" not in reader.get(f"{R}/tags/latest").content.decode()
     assert "/move" not in writer.get(f"{R}/tags/build-1").content.decode()
 
 
+@pytest.mark.one_database
 def test_what_a_person_moved_can_be_taken_back(writer, repository, two):
     moved = {"from_digest": two[0].digest, "to_digest": two[1].digest, "kind": "rollback", "by": "wendy"}
     TagMove.objects.create(repository=repository, tag="latest", **moved)
@@ -94,6 +100,7 @@ def test_a_held_tag_says_by_whom_and_is_released(writer, reader, repository, two
     assert Tag.objects.get(name="latest").held_since is None
 
 
+@pytest.mark.one_database
 def test_a_build_offers_a_tag_for_its_image(writer, reader, two):
     assert f'href="{R}/builds/1/tag"' in writer.get(f"{R}/builds/1").content.decode()
     assert "Put a tag on it" not in words(reader.get(f"{R}/builds/1"))
@@ -103,6 +110,7 @@ def test_a_build_offers_a_tag_for_its_image(writer, reader, two):
     assert "Put stable on build #1" in words(writer.get(answer.headers["Location"]))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("tag", "said"),
     [

@@ -153,6 +153,7 @@ def test_of_a_thousand_tags_of_one_image_it_names_a_few_and_leads_to_the_rest(re
     assert f"?q={digest(1)[:27].replace(':', '%3A')}" in answer.content.decode()
 
 
+@pytest.mark.one_database
 def test_platforms_are_shown_with_their_sizes_it_hides_attestations(reader, repository):
     build = make_build(state="succeeded", digest=documents()["digest"])
     BuildRecord.objects.create(build=build, attempt=1, image=documents())
@@ -163,6 +164,7 @@ def test_platforms_are_shown_with_their_sizes_it_hides_attestations(reader, repo
     assert "unknown/unknown" not in page
 
 
+@pytest.mark.one_database
 def test_platforms_of_an_image_pushed_by_hand_come_from_whoever_read_it(reader, repository):
     document = documents()
     put(repository, "latest", digest=document["digest"])

@@ -113,6 +113,7 @@ def test_a_running_build_says_how_long_it_still_takes_and_grows(rule, admin):
     assert re.search(r"data-live data-span=\"[6-9]\d\.", html)
 
 
+@pytest.mark.one_database
 def test_the_api_tells_what_the_page_shows(rule, admin):
     made(rule, ago_s=3000, pace=1.5)
     told = api(admin, made(rule))
@@ -172,6 +173,7 @@ def test_names_of_steps_are_escaped(rule, admin):
     assert "&lt;script&gt;alert(1)" in row_of(html, 8)
 
 
+@pytest.mark.one_database
 def test_strangers_see_no_timeline(rule):
     build = made(rule)
     stranger = as_user(make_user("charlie"))

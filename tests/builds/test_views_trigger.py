@@ -15,6 +15,7 @@ VERDICTS = "/r/acme/web/build/verdicts"
 MAIN = {"ref_type": "branch", "ref": "main", "commit": ""}
 
 
+@pytest.mark.one_database
 def test_it_shows_the_verdict_for_the_default_branch_before_anything_starts(writer):
     page = words(writer.get(PAGE))
     assert "branch main → latest, from Dockerfile builds latest" in page
@@ -22,6 +23,7 @@ def test_it_shows_the_verdict_for_the_default_branch_before_anything_starts(writ
     assert not Build.objects.exists()
 
 
+@pytest.mark.one_database
 def test_it_offers_the_refs_that_a_worker_found(writer):
     assert '<option value="docs/typo">' in writer.get(PAGE).content.decode()
 
@@ -83,12 +85,14 @@ def test_it_leads_to_the_set_up_before_a_source_is_linked(writer, repository):
     assert writer.get(PAGE).headers["Location"] == "/r/acme/web/setup"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", [PAGE, VERDICTS])
 def test_it_refuses_a_reader_with_403(reader, address):
     assert reader.post(address, MAIN).status_code == 403
     assert not Build.objects.exists()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", [PAGE, VERDICTS])
 def test_it_does_not_know_the_page_for_a_stranger(stranger, repository, address):
     assert stranger.post(address, MAIN).status_code == 404

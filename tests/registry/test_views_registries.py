@@ -11,7 +11,7 @@ from accounts.models import Namespace, Role
 from registry.models import Checked, Destination, PullCredential, Registry
 from tests.factories import make_admin, make_build, make_member, make_repository, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 FORM = {
     "kind": "ghcr",
     "name": "GitHub",
@@ -39,6 +39,7 @@ def logged_in(namespace: Namespace | None = None, role: Role = Role.ADMIN, name:
     return made
 
 
+@pytest.mark.both_databases
 def test_a_registry_is_saved_and_its_password_never_shown(admin: Client) -> None:
     answer = admin.post("/registries", FORM, follow=True)
     assert answer.status_code == 200
@@ -50,6 +51,7 @@ def test_a_registry_is_saved_and_its_password_never_shown(admin: Client) -> None
     assert "checking" in page
 
 
+@pytest.mark.both_databases
 def test_what_is_wrong_is_said_and_nothing_is_saved(admin: Client) -> None:
     answer = admin.post("/registries", {**FORM, "path_template": "Example-Org/{name}"})
     assert answer.status_code == 422
@@ -70,6 +72,7 @@ def test_the_lines_of_a_check_tell_good_from_bad_in_words(admin: Client) -> None
     assert "Let it." in page
 
 
+@pytest.mark.both_databases
 def test_one_that_is_used_is_not_removed_and_says_by_what(admin: Client) -> None:
     row = Registry.objects.create(name="r", host="r.example.com")
     Destination.objects.create(repository=make_repository("acme/web"), registry=row, remote_path="x/web")
@@ -78,6 +81,7 @@ def test_one_that_is_used_is_not_removed_and_says_by_what(admin: Client) -> None
     assert Registry.objects.filter(pk=row.pk).exists()
 
 
+@pytest.mark.both_databases
 def test_strangers_and_members_find_no_registry_of_everybody(acme: Namespace) -> None:
     row = Registry.objects.create(name="secret registry", host="r.example.com")
     assert Client().get("/registries").status_code == 302
@@ -92,6 +96,7 @@ def test_strangers_and_members_find_no_registry_of_everybody(acme: Namespace) ->
     assert someone.get(f"/registries/{row.pk}/state").status_code == 404
 
 
+@pytest.mark.both_databases
 def test_an_administrator_of_a_namespace_keeps_its_own_registries(acme: Namespace) -> None:
     wendy = logged_in(acme)
     answer = wendy.post("/registries", {**FORM, "namespace": "acme"})
@@ -105,6 +110,7 @@ def test_an_administrator_of_a_namespace_keeps_its_own_registries(acme: Namespac
     assert not Registry.objects.filter(namespace=None, host="ghcr.io").exists()
 
 
+@pytest.mark.both_databases
 def test_the_state_is_asked_until_the_worker_is_done(admin: Client) -> None:
     row = Registry.objects.create(name="r", host="r.example.com")
     admin.post(f"/registries/{row.pk}/check")
@@ -130,6 +136,7 @@ def test_few_pulls_are_shown(admin: Client) -> None:
     assert "3 of 100 pulls in 6 h are left." in admin.get("/registries").content.decode()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("count", [2, 12])
 def test_the_list_takes_the_same_number_of_queries(admin: Client, django_assert_max_num_queries, count) -> None:
     for number in range(count):
@@ -208,6 +215,7 @@ class TestFewPulls:
         self.registry(**fields)
         assert "gives few more images" not in admin.get("/").content.decode()
 
+    @pytest.mark.both_databases
     def test_a_build_that_met_the_limit_says_how_many_were_left(self, admin: Client) -> None:
         self.registry()
         build = make_build(

@@ -101,6 +101,7 @@ def test_the_end_of_a_build_it_reads_at_once(rings, django_capture_on_commit_cal
     assert "webhooks.read_build_events" in rings
 
 
+@pytest.mark.one_database
 def test_the_names_of_tasks_it_knows_in_every_process():
     """A web process rings for them too, and imports nothing but Django's applications."""
     import subprocess

@@ -87,6 +87,7 @@ def test_odd_queries_it_answers(source, reader, query):
     text(reader.get(f"{LIST}?{query}"))
 
 
+@pytest.mark.one_database
 def test_an_empty_list_it_shows_the_address_and_what_to_do(source, reader):
     page = text(reader.get(LIST))
     assert f"/webhooks/github/{source.pk}" in page
@@ -99,6 +100,7 @@ def test_an_empty_list_before_a_source_it_says_to_link_one(client):
     assert reverse("repository-setup", args=["acme", "web"]) in text(client.get(LIST))
 
 
+@pytest.mark.one_database
 def test_the_secret_it_never_shows(source, reader):
     post(source, push_payload(secret=source.webhook_secret))
     assert source.webhook_secret not in text(reader.get(LIST))
@@ -124,6 +126,7 @@ def test_the_list_it_pages(source, reader):
     assert '<code class="clip">b0</code>' in text(reader.get(f"{LIST}?page=2"))
 
 
+@pytest.mark.one_database
 def test_one_delivery_it_shows_request_verdicts_and_builds(source, reader):
     post(source)
     page = text(reader.get(Delivery.objects.get().get_absolute_url()))
@@ -144,6 +147,7 @@ def test_hostile_text_it_escapes(source, reader, where):
         assert "<script>alert" not in text(reader.get(address))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body", [b"\xff\xfe\x00", b"", b'{"a": "' + b"x" * 400_000 + b'"}', b"[" * 500 + b"]" * 500, b"\0" * 10]
 )
@@ -153,6 +157,7 @@ def test_odd_bodies_it_shows(source, reader, body):
     assert len(page) < 400_000
 
 
+@pytest.mark.one_database
 def test_a_large_body_it_shows_the_beginning_of(source, reader):
     post(source, json.dumps(push_payload(pad="x" * 2_000_000)).encode())
     page = text(reader.get(Delivery.objects.get().get_absolute_url()))
@@ -160,6 +165,7 @@ def test_a_large_body_it_shows_the_beginning_of(source, reader):
     assert len(page) < 400_000
 
 
+@pytest.mark.one_database
 def test_a_duplicate_it_points_to_the_first_and_shows_its_request(source, reader):
     post(source, delivery="one")
     post(source, delivery="one")
@@ -209,6 +215,7 @@ def test_a_filtered_list_it_pages_within_the_filter(source, reader):
     assert re.search(r'href="[^"]*event=push&amp;ref=b&amp;since=2020-01-01&amp;page=2', page)
 
 
+@pytest.mark.one_database
 def test_a_refused_one_it_does_not_offer_to_replay_as_it_was(source, writer):
     post(source, headers={"X-Hub-Signature-256": None})
     page = text(writer.get(Delivery.objects.get().get_absolute_url()))
@@ -216,12 +223,14 @@ def test_a_refused_one_it_does_not_offer_to_replay_as_it_was(source, writer):
     assert "The rules it was judged by" not in page
 
 
+@pytest.mark.one_database
 def test_replay_of_a_refused_one_it_says_why_not(source, writer):
     post(source, headers={"X-Hub-Signature-256": None})
     answer = writer.post(f"{Delivery.objects.get().get_absolute_url()}/replay", follow=True)
     assert "nothing proved that it came from the forge" in text(answer)
 
 
+@pytest.mark.one_database
 def test_replay_it_is_not_offered_to_a_reader_and_answers_with_403(source, reader):
     post(source)
     address = Delivery.objects.get().get_absolute_url()
@@ -230,11 +239,13 @@ def test_replay_it_is_not_offered_to_a_reader_and_answers_with_403(source, reade
     assert Delivery.objects.count() == 1
 
 
+@pytest.mark.one_database
 def test_replay_by_get_it_answers_with_405(source, writer):
     post(source)
     assert writer.get(f"{Delivery.objects.get().get_absolute_url()}/replay").status_code == 405
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("visibility", ["private", "public"])
 def test_a_stranger_it_answers_with_404_even_where_the_repository_is_public(client, visibility):
     source = make_source(make_repository(visibility=visibility))
@@ -246,10 +257,12 @@ def test_a_stranger_it_answers_with_404_even_where_the_repository_is_public(clie
     assert Delivery.objects.count() == 1
 
 
+@pytest.mark.one_database
 def test_somebody_who_is_not_logged_in_it_sends_to_the_log_in(source, client):
     assert client.get(LIST).status_code == 302
 
 
+@pytest.mark.one_database
 def test_a_delivery_below_another_repository_it_answers_with_404(source, reader):
     post(source)
     make_source(make_repository("acme/api"))

@@ -101,6 +101,7 @@ def test_it_has_a_way_on_where_no_git_repository_is_linked(db):
     assert "No Git repository is linked yet" in words(client.post("/r/acme/new/settings/triggers", {"name": "x"}))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("who", "status"), [("writer", 403), ("stranger", 404)])
 def test_it_is_for_admins_alone(request, admin, who, status):
     admin.post(PAGE, {"name": "x"})
@@ -140,6 +141,7 @@ def test_it_does_by_the_api_what_the_page_does(source):
     assert Client().post(url).status_code == 404
 
 
+@pytest.mark.one_database
 def test_it_refuses_by_the_api_what_the_page_refuses(source):
     api = Api(make_member(source.repository.namespace, "ada", Role.ADMIN))
     assert api("POST", body={"name": ""}).status_code == 422

@@ -85,6 +85,7 @@ def test_what_is_wrong_it_says_and_adds_nothing(admin, fields, sentence):
     assert sentence.replace("`", "") in words(answer)
 
 
+@pytest.mark.one_database
 def test_a_name_that_is_taken_it_refuses(admin):
     add(admin)
     assert "already" in words(add(admin))
@@ -128,6 +129,7 @@ def test_it_switches_tests_and_removes(admin, rings):
     assert admin.post(f"{PAGE}/{row.pk}/test").status_code == 404
 
 
+@pytest.mark.one_database
 def test_the_log_it_shows_with_body_answers_and_what_is_next(admin, follow, receiver):
     follow(receiver.url)
     receiver.answers = [(503, {}, b"<b>down</b>"), (200, {}, b"welcome")]
@@ -140,6 +142,7 @@ def test_the_log_it_shows_with_body_answers_and_what_is_next(admin, follow, rece
         assert text in words(page)
 
 
+@pytest.mark.one_database
 def test_while_a_first_attempt_is_under_way_the_log_it_reads_again(admin, follow, receiver):
     follow(receiver.url)
     happen(make_build(), "finished", state="failed")
@@ -212,6 +215,7 @@ def test_an_address_with_an_error_it_gives_back_to_be_mended(admin):
     assert 'value="syslog://x"' in add(admin, target="syslog://x", kind="apprise").content.decode()
 
 
+@pytest.mark.one_database
 def test_no_log_line_holds_an_address(admin, follow, receiver, caplog, capsys):
     follow(f"{receiver.url}?token=hunter9")
     receiver.answers = [(500, {}, b"")]

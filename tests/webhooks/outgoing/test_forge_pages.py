@@ -114,10 +114,12 @@ def test_a_failing_forge_it_shows_with_the_next_try(owner, connection):  # noqa:
 # --- the forge settings of a repository ---------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_without_a_connection_it_says_where_one_is_made(owner):  # noqa: F811
     assert "Connect the namespace to its forge first" in words(owner.get(FORGE))
 
 
+@pytest.mark.one_database
 def test_it_lists_what_a_worker_found_and_narrows_it(owner, listed):  # noqa: F811
     page = words(owner.get(f"{FORGE}?q="))
     assert "acme/web" in page
@@ -157,6 +159,7 @@ def test_a_repository_without_a_source_it_gives_one_from_the_list(owner, listed,
     assert SourceLink.objects.get().source == source
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("name", ["", "web", "acme/../x", "a/" + "b" * 300])
 def test_a_name_that_is_none_it_refuses_with_a_sentence(owner, listed, name):  # noqa: F811
     page = owner.post(FORGE, {"connection": listed.pk, "full_name": name})
@@ -196,12 +199,14 @@ def test_what_is_not_right_it_lists_with_what_to_do(owner, link):  # noqa: F811
     assert "The webhook is installed and right." in page
 
 
+@pytest.mark.one_database
 def test_a_source_that_clones_another_repository_it_points_out(owner, link):  # noqa: F811
     assert "The source clones" not in words(owner.get(FORGE))
     Source.objects.update(clone_url="https://github.com/acme/shop.git")
     assert "The source clones acme/shop, and this is acme/web." in words(owner.get(FORGE))
 
 
+@pytest.mark.one_database
 def test_the_repository_that_the_source_clones_it_shows_first(owner, listed):  # noqa: F811
     page = owner.get(FORGE).content.decode()
     assert 'name="q" value="acme/web"' in page
@@ -227,6 +232,7 @@ def test_it_forgets_the_link(owner, link):  # noqa: F811
     assert not SourceLink.objects.exists()
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("path", ["", "/list", "/install", "/reporting", "/unlink"])
 @pytest.mark.parametrize(("who", "status"), [("reader", 403), ("writer", 403), ("stranger", 404)])
 def test_nobody_below_admin_it_lets_change_it(request, link, who, status, path):
@@ -242,6 +248,7 @@ def status(**fields) -> CommitStatus:
     return CommitStatus.objects.create(build=build, **fields)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -260,6 +267,7 @@ def test_a_build_page_it_tells_what_the_forge_knows(owner, link, fields, said): 
     assert said in words(owner.get("/r/acme/web/builds/1"))
 
 
+@pytest.mark.one_database
 def test_a_build_page_it_tells_when_the_forge_is_tried_again(owner, link, settings):  # noqa: F811
     settings.TIME_ZONE = "UTC"
     later = (timezone.now() + timedelta(hours=2)).replace(minute=5)
@@ -269,15 +277,18 @@ def test_a_build_page_it_tells_when_the_forge_is_tried_again(owner, link, settin
     assert said in words(owner.get("/r/acme/web/builds/1"))
 
 
+@pytest.mark.one_database
 def test_a_build_page_without_a_link_it_leaves_as_it_was(owner):  # noqa: F811
     make_build(state="succeeded")
     assert "GitHub" not in words(owner.get("/r/acme/web/builds/1"))
 
 
+@pytest.mark.one_database
 def test_a_member_of_nothing_it_says_who_keeps_connections(stranger):  # noqa: F811
     assert "You are an admin of no namespace" in words(stranger.get(CONNECTIONS))
 
 
+@pytest.mark.one_database
 def test_it_shows_all_namespaces_of_an_admin(owner, connection):  # noqa: F811
     other = make_repository("tools/cron").namespace
     make_member(other, "alice", Role.ADMIN)
