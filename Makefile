@@ -26,11 +26,11 @@ lint: ## format, lint, types, import rules, migrations, templates
 	@exec scripts/lint
 
 bench: ## the benchmarks (B=name: one of them)
-	@scripts/setup test
+	@scripts/setup test chromium
 	@exec $(PYTHON) -m bench $(B)
 
 tour: ## photograph every page of a real run into docs/tour.md
-	@scripts/setup test
+	@scripts/setup test chromium
 	@exec $(PYTHON) -m tests.tour
 
 lock: ## resolve pyproject.toml and package.json anew into the lock files
