@@ -153,10 +153,11 @@ def test_it_leaves_no_child_and_no_zombie_behind():
 
 
 def test_it_does_not_wait_for_whoever_holds_the_output_open(tmp_path):
-    said = bytearray()
-    sh("setsid sleep 64.25 & echo $!", on_stdout=said.extend)
+    holder = tmp_path / "holder"
+    script = """setsid sh -c 'echo $$ >"$1"; exec sleep 64.25' - "$1" & until [ -s "$1" ]; do sleep 0.01; done"""
+    sh(script, str(holder), on_stdout=lambda _: None)
     assert alive("sleep 64.25")
-    os.kill(int(said), signal.SIGKILL)
+    os.kill(int(holder.read_text()), signal.SIGKILL)
 
 
 def test_it_reaches_a_command_started_where_sigint_is_ignored():
