@@ -185,7 +185,6 @@ def test_what_the_registry_forgot_to_tell_is_found_by_comparing(own_yard: Yard):
         os.kill(own_yard.process.pid, signal.SIGCONT)
     until(lambda: own_yard.processes("docker-registry serve") not in ([], [registry]), what="another registry")
     own_yard.wait_healthy()
-    assert not tag(own_yard, "heard/missed", "untold")
     (own,) = [row for row in own_yard.get("/registries/watch")["items"] if row["is_own"]]
     own_yard.send("POST", f"/registries/{own['id']}/compare", {}, status=202)
     until(lambda: tag(own_yard, "heard/missed", "untold"), timeout_s=40, what="the tag that nobody told of")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from builds import live
 from builds.models import Source
+from lib.queue import enqueue
+from lib.rowlock import row_lock
 from webhooks.actions.webhook_address import wished_hook
 from webhooks.errands.access import forge_of
 from webhooks.errands.pauses import note_success
@@ -16,6 +19,7 @@ from webhooks.forges.hooks import Finding, judge_hooks
 from webhooks.models import Asked, SourceLink
 
 KEY_TITLE = "Imageyard"
+HOLD = timedelta(minutes=2)  # a dozen requests, each of which a slow forge may take ten seconds for
 MOST_FINDINGS = 50
 """As many as a page lists; once these are removed the next are found."""
 
@@ -23,8 +27,20 @@ MOST_FINDINGS = 50
 def run_errand(link_id: int) -> None:
     """Do what is asked at the forge, look once more, and write what was found into the link.
 
-    Everything is harmless twice: a webhook that is there is mended instead of added, a key that is there stays.
+    Everything is harmless twice: a webhook that is there is mended instead of added, a key that is there stays. At the
+    same time it is not, so one worker does it: beat rings again for what takes long, and other bells come late.
     """
+    row = SourceLink.objects.filter(pk=link_id)
+    try:
+        with row_lock(row, "errand_by", hold_for=HOLD, wait_s=0):
+            _run(link_id)
+    except TimeoutError:
+        return  # somebody is at it, who rings for what was asked meanwhile
+    if row.exclude(errand="").exists():
+        enqueue("webhooks.run_forge_errand", link_id, expires_s=60)
+
+
+def _run(link_id: int) -> None:
     link = SourceLink.objects.select_related("connection", "source__repository").filter(pk=link_id).first()
     if link is None or not link.errand:
         return

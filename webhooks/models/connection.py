@@ -132,6 +132,8 @@ class SourceLink(models.Model):
     )
     errand = models.CharField(max_length=8, choices=Errand.choices, blank=True, editable=False)
     errand_hooks = models.JSONField(default=list, editable=False, help_text="Ids of the webhooks that are meant.")
+    errand_by = models.CharField(max_length=32, blank=True, default="", editable=False, help_text="Who is at it.")
+    errand_by_until = models.DateTimeField(null=True, blank=True, editable=False)
     hook_id = models.CharField(max_length=64, blank=True, editable=False)
     hook_state = models.CharField(max_length=8, choices=Asked.choices, blank=True, editable=False)
     hook_sentence = models.TextField(blank=True, editable=False)

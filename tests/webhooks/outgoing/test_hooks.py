@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from django.utils import timezone
 
 from builds.actions import make_deploy_key
 from builds.models import Source
@@ -14,7 +15,8 @@ from webhooks.actions import links
 from webhooks.actions.webhook_address import webhook_address
 from webhooks.errands import hooks
 from webhooks.errands.access import forge_of
-from webhooks.errands.hooks import run_errand
+from webhooks.errands.hooks import HOLD, run_errand
+from webhooks.forges.github import GitHub
 from webhooks.models import SourceLink
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rings")]
@@ -195,6 +197,7 @@ def after_its_look(monkeypatch):
             with forge_of(connection) as forge:
                 yield forge
             monkeypatch.setattr(hooks, "forge_of", forge_of)
+            SourceLink.objects.update(errand_by="")  # it took so long that its hold ran out
             what()
 
         monkeypatch.setattr(hooks, "forge_of", opened)
@@ -216,3 +219,34 @@ def test_what_is_asked_while_it_looks_stays_asked(linked_github, github, admin, 
     after_its_look(lambda: links.remove(admin, link(), ["7"]))
     run_errand(link().pk)
     assert (link().errand, link().errand_hooks, link().hook_state) == ("remove", ["7"], "asked")
+
+
+def test_two_workers_that_are_rung_for_one_installation_add_one_webhook(linked_github, github, admin, monkeypatch):
+    """A bell that came late and the one of the installation, or beat's while a slow forge takes its time."""
+    add, other = GitHub.add_hook, []
+
+    def slowly(forge, *args):
+        other.append(run_errand(link().pk))
+        return add(forge, *args)
+
+    monkeypatch.setattr(GitHub, "add_hook", slowly)
+    assert do(links.install, admin, link()).hook_state == "good"
+    assert (len(other), len(github.hooks)) == (1, 1)
+    assert link().errand_by == ""
+
+
+def test_what_is_asked_while_another_errand_runs_is_rung_for_when_that_ends(
+    linked_github, github, admin, after_its_look, rings, django_capture_on_commit_callbacks
+):
+    links.ask(link(), "look")
+
+    def meanwhile():
+        SourceLink.objects.update(errand_by="somebody", errand_by_until=timezone.now() + HOLD)
+        links.install(admin, link())
+        run_errand(link().pk)  # its bell is heard while the look has not ended
+
+    after_its_look(meanwhile)
+    with django_capture_on_commit_callbacks(execute=True):
+        run_errand(link().pk)
+    assert link().errand == "install"
+    assert rings == ["webhooks.run_forge_errand"] * 2, "one when it was asked, one when the look had ended"
