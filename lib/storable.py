@@ -12,4 +12,6 @@ def storable(text: str) -> str:
 
     The latter come from JSON that was cut and from file names that are not UTF-8 (`os.fsdecode`).
     """
+    if text.isascii() and "\0" not in text:
+        return text  # as almost all is, and a log has a name in each of its thousands of pieces
     return _UNSTORABLE.sub("\ufffd", text)

@@ -6,6 +6,8 @@ import binascii
 from datetime import datetime
 from typing import Any
 
+import pybase64
+
 from lib.storable import storable
 
 _MAX_INT = 2**63 - 1
@@ -43,8 +45,14 @@ def number(value: Any) -> int:
 
 def blob(value: Any) -> bytes:
     """Base64, else no bytes."""
+    if not isinstance(value, str):
+        return b""
     try:
-        return binascii.a2b_base64(value) if isinstance(value, str) else b""
+        return pybase64.b64decode(value, validate=True)
+    except ValueError:
+        pass
+    try:
+        return binascii.a2b_base64(value)  # passes over what does not belong there
     except ValueError:
         return b""
 

@@ -56,7 +56,7 @@ _TAIL_LINE_BYTES = 16 * 1024
 # BuildKit puts a step's end and its last words into one batch, and cuts a batch behind the log that passes 1 MiB
 # (`SolveStatus.Marshal`): the end then comes in the first record, and the other words one by one in the next records.
 _CUT_BATCH_BYTES = 1024 * 1024 - 64 * 1024
-_KEYS = ("vertexes", "statuses", "logs", "warnings")
+_KEYS = frozenset(("vertexes", "statuses", "logs", "warnings"))
 _Interval = dict[datetime | None, tuple[datetime | None, bool, str]]
 
 
@@ -136,7 +136,7 @@ class ProgressParser:
                 record = orjson.loads(line)
             except orjson.JSONDecodeError:
                 record = None
-            if isinstance(record, dict) and any(key in record for key in _KEYS):
+            if isinstance(record, dict) and not _KEYS.isdisjoint(record):
                 self._record(record, events)
                 return
         self._plain(line)
@@ -178,9 +178,7 @@ class ProgressParser:
         for log in dicts(logs):
             data = blob(log.get("data"))
             size += len(data)
-            events.append(
-                StepLog(text(log.get("vertex")), number(log.get("stream")), data, moment(log.get("timestamp")))
-            )
+            events.append(StepLog(text(log.get("vertex")), number(log.get("stream")), data))
         return size
 
     def _announce(self, vertexes: list[dict[str, Any]], events: list[Event]) -> None:

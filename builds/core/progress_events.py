@@ -105,7 +105,6 @@ class StepLog(NamedTuple):
     vertex: str
     stream: int
     data: bytes
-    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

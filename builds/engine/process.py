@@ -28,11 +28,11 @@ from builds.engine.stopflag import StopFlag
 
 __all__ = ["INPUT_BYTES", "Command", "Finished", "Silent", "StopFlag", "run", "started"]
 
-CHUNK = 256 * 1024
 # A command that writes much without pause is read in turns: what it wrote in this time at once, not piece by piece.
-BREATH_S = 0.01
+BREATH_S = 0.02
 FLOOD_BYTES = 8 * 1024
 PIPE_BYTES = 1024 * 1024
+CHUNK = PIPE_BYTES
 TAIL_BYTES = 64 * 1024
 INPUT_BYTES = 64 * 1024
 GRACE_S = 5.0
@@ -85,7 +85,7 @@ def run(
     grace_s: float = GRACE_S,
     first_output_s: float | None = None,
 ) -> Finished:
-    """Run `argv` with exactly `env` and /dev/null as its input; hand over its output in chunks of at most 256 KiB.
+    """Run `argv` with exactly `env` and /dev/null as its input; hand over its output in chunks of at most 1 MiB.
 
     When `stop` is raised or `timeout_s` has passed the group gets SIGINT, after `grace_s` more seconds SIGKILL, and
     `Stopped` is raised (its own deadline is reason "timeout"). When this returns or raises, no process of the group

@@ -38,6 +38,11 @@ class Outbox:
     def __bool__(self) -> bool:
         return bool(self._items)
 
+    @property
+    def is_flood(self) -> bool:
+        """More waits than anybody reads."""
+        return self._bytes > FLOOD_BYTES
+
     def add_bytes(
         self, step: int, start: Position, data: bytes, marks: Sequence[Mark] = (), *, finishes: bool = False
     ) -> None:
@@ -79,7 +84,7 @@ class Outbox:
 
     def take(self, stored: Mapping[int, Position]) -> list[Entry]:
         """All entries, oldest first; in a flood without the bytes before `stored`, which says what is safe by step."""
-        flood = self._bytes > FLOOD_BYTES
+        flood = self.is_flood
         entries = [
             item if isinstance(item, Event) else self._piece(item, stored.get(item.step) if flood else None)
             for item in self._items

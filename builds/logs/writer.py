@@ -25,6 +25,7 @@ from lib.redact import RedactingStream, Redactor
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.05  # viewers are told at most this often, unless the build waits for its log
+FLOOD_TICK_S = 0.2  # in a flood, which nobody reads as it flies by: each turn costs the build processor time
 SEAL_AFTER_S = 2.0  # what a worker that is killed together with Redis can lose
 PENDING_BYTES = 8 * 1024 * 1024
 STORE_BACKOFF_S = (0.1, 2.0)
@@ -256,13 +257,18 @@ class LogWriter:
             return True
 
     def _due_at(self) -> float:
-        next_tick = 0.0 if self._awaited else self._last_tick + TICK_S
+        next_tick = 0.0 if self._awaited else self._last_tick + self._tick_s()
         due = [step.waiting_since + SEAL_AFTER_S for step in self._steps.values() if step.waiting_since is not None]
         if self._pending:
             due.append(max(next_tick, self._store_retry_at))
         if self._outbox or (self._tail.down and self._steps):
             due.append(max(next_tick, self._tail.retry_at))
         return min(due, default=float("inf"))
+
+    def _tick_s(self) -> float:
+        if self._outbox.is_flood and self._pending_bytes < PENDING_BYTES / 2:
+            return FLOOD_TICK_S
+        return TICK_S
 
     def _store_pending(self) -> None:
         with self._changed:

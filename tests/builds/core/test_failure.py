@@ -449,7 +449,7 @@ def explain(*tail: str, returncode: int = 1, step: str = "", error: str = "", lo
     if step:
         book.apply(StepAnnounced("v", step))
         book.apply(StepStarted("v", step, NOON))
-        book.apply(StepLog("v", 2, log, NOON))
+        book.apply(StepLog("v", 2, log))
         book.apply(StepFinished("v", NOON, NOON, cached=False, error=error or tail[-1]))
     return explain_failure(book, tail, returncode, **names)
 

@@ -134,8 +134,8 @@ def test_it_reads_nanoseconds_as_an_aware_time():
 
 
 def test_it_takes_the_zero_time_of_a_client_side_step_for_no_time():
-    events, _ = read(line(logs=[{"vertex": "v", "stream": 1, "data": "YQ==", "timestamp": "0001-01-01T00:00:00Z"}]))
-    assert events == [StepLog("v", 1, b"a", None)]
+    events, _ = read(line(vertexes=[{"digest": "v", "name": "n", "started": "0001-01-01T00:00:00Z"}]))
+    assert [type(event) for event in events] == [StepAnnounced]
 
 
 def test_it_reads_a_step_that_completes_without_a_start():

@@ -116,14 +116,14 @@ def test_it_finishes_a_step_without_a_start():
 
 
 def test_it_keeps_the_last_bytes_of_a_step_and_counts_all():
-    made = book(*(StepLog("v", 1, b"%07d\n" % i, None) for i in range(1000)))
+    made = book(*(StepLog("v", 1, b"%07d\n" % i) for i in range(1000)))
     assert made.steps[0].log_bytes == 8000
     assert made.steps[0].log_tail.endswith(b"0000999\n")
     assert len(made.steps[0].log_tail) == 2048
 
 
 def test_it_gives_bytes_of_an_unknown_vertex_a_step_of_their_own():
-    made = book(StepLog("other", 1, b"x", None))
+    made = book(StepLog("other", 1, b"x"))
     assert made.index_of("other") == 1
     assert made.index_of("nobody") is None
 
