@@ -48,7 +48,7 @@ def test_bytes_of_the_context_count_up_while_it_is_sent(site, page):
     page.wait_for_selector('[data-time-row="5"].is-running')
     page.wait_for_timeout(300)  # until the live connection stands
     site.scene("timed_on", build_id=scene["id"], until_s=3, step=5, moved=31_500_000)
-    page.wait_for_function("document.querySelector('[data-moved=\"5\"]').textContent.includes('31.5 MB')")
+    page.wait_for_function("document.querySelector('[data-moved=\"5\"]')?.textContent.includes('31.5 MB')")
 
 
 def test_every_step_is_reached_by_the_keyboard_and_opens_its_log(site, page):

@@ -42,11 +42,11 @@ def test_it_hands_over_both_streams_and_the_exit_code():
 
 
 @pytest.mark.slow
-def test_it_hands_over_large_output_whole_and_in_chunks_of_at_most_256_kib():
+def test_it_hands_over_large_output_whole_and_in_chunks_of_at_most_1_mib():
     sizes: list[int] = []
     sh("head -c 20000000 /dev/zero", on_stdout=lambda chunk: sizes.append(len(chunk)))
     assert sum(sizes) == 20_000_000
-    assert max(sizes) <= 256 * 1024
+    assert max(sizes) <= 1024 * 1024
 
 
 def test_it_keeps_the_last_64_kib_of_stderr():
