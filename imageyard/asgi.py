@@ -10,9 +10,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
-http = get_asgi_application()
+from imageyard.handler import http_application
+
+http = http_application()
 
 from builds.urls import websocket_urlpatterns  # noqa: E402 — models exist only after Django is set up
 from imageyard.lifespan import lifespan  # noqa: E402

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
-from django.core.asgi import get_asgi_application
 from django.utils import timezone
 
 from accounts.models import Role
@@ -21,6 +20,7 @@ from builds.logs.search import SearchPart
 from builds.models import Build, Step
 from builds.models.log import DatabaseFrames
 from builds.views import log_search
+from imageyard.handler import ThreadHandler
 from tests.factories import make_admin, make_build, make_member, make_repository, make_user
 
 pytestmark = pytest.mark.django_db
@@ -286,7 +286,7 @@ async def test_it_stops_searching_when_the_client_has_left(monkeypatch):
         "query_string": b"q=a",
         "headers": [(b"host", b"testserver")],
     }
-    browser = ApplicationCommunicator(get_asgi_application(), {**scope, "http_version": "1.1", "scheme": "http"})
+    browser = ApplicationCommunicator(ThreadHandler(), {**scope, "http_version": "1.1", "scheme": "http"})
     await browser.send_input({"type": "http.request", "body": b""})
     assert await sync_to_async(begun.wait, thread_sensitive=False)(10)
     await browser.send_input({"type": "http.disconnect"})
