@@ -42,6 +42,8 @@ def _without_credentials(_logger: Any, _method: str, event: Any) -> Any:
 def logging_settings(*, debug: bool) -> dict[str, Any]:
     """Django's LOGGING."""
     quiet = ["httpx", "httpcore", "git", "asyncio", "django.db", "markdown_it", "amqp"]
+    # Uvicorn was here before: `--no-access-log` took its handlers off, and giving it ours would log every request.
+    access = ["stderr"] if logging.getLogger("uvicorn.access").handlers else []
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -53,7 +55,7 @@ def logging_settings(*, debug: bool) -> dict[str, Any]:
         "loggers": {
             # Their own handlers do not know our form.
             "django": {"handlers": [], "propagate": True},
-            "uvicorn.access": {"handlers": ["stderr"], "propagate": False},
+            "uvicorn.access": {"handlers": access, "propagate": False},
             **{name: {"level": "WARNING"} for name in quiet},
         },
     }

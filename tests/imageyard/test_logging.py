@@ -7,6 +7,8 @@ import logging
 import pytest
 import structlog
 
+from imageyard.logging import logging_settings
+
 
 @pytest.fixture
 def lines(caplog):
@@ -34,3 +36,9 @@ def test_g05_a_url_loses_its_credentials(lines):
     structlog.get_logger("builds.test").warning("fetch failed", error="https://user:hunter2@git.example.com/x.git")
     assert "git.example.com/x.git" in lines()
     assert "hunter2" not in lines()
+
+
+@pytest.mark.parametrize(("handlers", "expected"), [([], []), ([logging.NullHandler()], ["stderr"])])
+def test_requests_are_logged_in_our_form_and_only_where_uvicorn_is_to_log_them(monkeypatch, handlers, expected):
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "handlers", handlers)
+    assert logging_settings(debug=False)["loggers"]["uvicorn.access"]["handlers"] == expected
