@@ -7,7 +7,6 @@ the file is read after all; the fast part reads all files that are guessed to ne
 
 from __future__ import annotations
 
-import inspect
 import re
 from functools import cache
 from itertools import product
@@ -111,7 +110,7 @@ def needed(item: pytest.Function) -> list[str]:
     idle.add("_django_setup_unittest")
     if "live_server" not in item.fixturenames:
         idle.add("_live_server_helper")
-    if "monkeypatch" not in inspect.signature(item.function).parameters:
+    if "monkeypatch" not in item._fixtureinfo.argnames:  # noqa: SLF001 — of all that are asked for, those of the test itself
         # Whatever else wants it asks for it.
         idle.add("monkeypatch")
     return [name for name in item.fixturenames if name not in idle]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from registry.core.errors import RegistryError, RegistryErrorKind
 from registry.core.kinds import ecr_region
@@ -57,7 +59,9 @@ def fetch_login(host: str, access_key: str, secret_key: str) -> EcrLogin:
     keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key} if access_key else {}
     who = f"the access key `{access_key}`" if access_key else "the role of this machine"
     try:
-        client = botocore.session.Session().create_client("ecr", region_name=region, config=config, **keys)
+        session = botocore.session.Session()
+        session.register_component("data_loader", _descriptions())
+        client = session.create_client("ecr", region_name=region, config=config, **keys)
         found = client.get_authorization_token()["authorizationData"][0]
         username, _, password = base64.b64decode(found["authorizationToken"]).decode().partition(":")
         return EcrLogin(username, password, found["expiresAt"].timestamp())
@@ -76,6 +80,14 @@ def fetch_login(host: str, access_key: str, secret_key: str) -> EcrLogin:
 
 _INVALID = RegistryErrorKind.INVALID
 _SERVER_ERROR = 500
+
+
+@cache
+def _descriptions() -> Any:
+    """AWS's descriptions of its services: read once for this process and not for each log-in. They hold no account."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
 
 
 def _refused(host: str, who: str, error: object) -> RegistryError:

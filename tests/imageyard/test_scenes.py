@@ -74,6 +74,7 @@ def converter_name(converter: object) -> str:
     return type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
 
 
+@pytest.mark.slow  # alone of the fast part it reads every page's code
 def test_it_names_no_address_that_is_gone():
     names = {item.name for item in patterns()}
     assert {*PAGES, *NO_PAGES} <= names

@@ -105,7 +105,9 @@ def test_it_gives_the_redirect_itself_to_whoever_writes(client: httpx.Client) ->
         (saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), "the connection broke", True),
         (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "the connection broke", True),
         (saying(b""), "the connection broke", True),
-        (lambda _connection, _head: time.sleep(1.0), "did not answer in time", True),
+        pytest.param(
+            lambda _connection, _head: time.sleep(1.0), "did not answer in time", True, marks=pytest.mark.slow
+        ),
     ],
     ids=["circle", "file", "flood", "cut-short", "not-http", "hang-up", "silent"],
 )
@@ -115,6 +117,7 @@ def test_it_says_why_there_is_no_answer(client: httpx.Client, reply: Reply, reas
     assert caught.value.retryable is retryable
 
 
+@pytest.mark.slow
 def test_it_does_not_wait_for_a_server_that_drips(client: httpx.Client) -> None:
     def drip(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")

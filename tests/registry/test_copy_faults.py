@@ -16,6 +16,8 @@ from tests.fake_registry import FakeRegistry
 from tests.images import as_manifest, descriptor, layer, make_image, sha256
 from tests.registry.copying import FROM, TO, Connect, copied, has, put, put_index, put_manifest
 
+pytestmark = pytest.mark.slow  # two hundred copies between two servers
+
 IMAGE = make_image("hello")
 LAYER = sha256(layer("app", b"hello"))
 STEPS = ("manifest get", "blob get", "blob head", "upload start", "upload send", "manifest put")
