@@ -110,7 +110,7 @@ def needed(item: pytest.Function) -> list[str]:
     idle.add("_django_setup_unittest")
     if "live_server" not in item.fixturenames:
         idle.add("_live_server_helper")
-    if "monkeypatch" not in item._fixtureinfo.argnames:  # noqa: SLF001 — of all that are asked for, those of the test itself
+    if "monkeypatch" not in item._fixtureinfo.argnames:
         # Whatever else wants it asks for it.
         idle.add("monkeypatch")
     return [name for name in item.fixturenames if name not in idle]
