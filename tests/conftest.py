@@ -11,7 +11,7 @@ from hypothesis import settings
 
 # Few random inputs where a person waits; as many as Hypothesis likes in the stage that has the time.
 settings.register_profile("few", max_examples=20, deadline=None)
-settings.register_profile("many", max_examples=200, deadline=None)
+settings.register_profile("many", max_examples=100, deadline=None)
 
 pytest_plugins = ["tests.real_parts", "tests.stages", "tests.together", "tests.one_database"]
 
