@@ -20,7 +20,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=secret,id=ca \
     --mount=type=secret,id=npmrc,target=/etc/npmrc \
     --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --globalconfig /etc/npmrc
+    npm ci --omit=dev --globalconfig /etc/npmrc \
+    && rm -rf node_modules/@tabler/icons/categories node_modules/@tabler/icons/icons/filled
 
 # ----------------------------------------------------------------------------------------------------- Python packages
 FROM ${PYTHON_IMAGE} AS packages
@@ -45,14 +46,17 @@ RUN --mount=type=secret,id=ca \
 # ------------------------------------------------------------------------------------- the program with its static files
 FROM packages AS program
 WORKDIR /app
-COPY --from=browser /app/node_modules node_modules
 COPY . .
 # Settings want a home; what they put there (a secret key) stays in this stage. Where `staticfiles` is there, they take
-# it for the folder that static files are collected into and served from.
-RUN mkdir staticfiles \
+# it for the folder that static files are collected into and served from. Of thousands of icons those stay that are
+# named, in quotes, by a template or by the program.
+RUN --mount=type=bind,from=browser,source=/app/node_modules,target=/app/node_modules \
+    mkdir staticfiles icons \
     && IMAGEYARD_HOME=/tmp/home /venv/bin/python manage.py collectstatic --noinput --verbosity 0 --ignore '*.map' \
-    && mv node_modules/@tabler/icons/icons/outline icons \
-    && rm -rf node_modules static \
+    && grep -rhoE --exclude-dir=node_modules --include='*.html' --include='*.py' "[\"'][a-z0-9-]+[\"']" . \
+    | sort -u | sed "s|^.\(.*\).\$|node_modules/@tabler/icons/icons/outline/\1.svg|" >/tmp/named \
+    && find node_modules/@tabler/icons/icons/outline -name '*.svg' | grep -xFf /tmp/named | xargs cp -t icons \
+    && rm -rf static \
     && /venv/bin/python -m compileall -q .
 
 # ----------------------------------------------------------------------------------------------------------- the result

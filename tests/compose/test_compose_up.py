@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from registry.core.manifest import ACCEPT
+from tests.compose.images import CHECKOUT
 from tests.compose.stack import IMAGE, Stack
 from tests.yard import Linked, Yard, until
 
@@ -20,6 +21,9 @@ FROM REGISTRY/library/busybox:1
 RUN : NONCE && for i in $(seq 3000); do echo "line $i"; done
 COPY . /src
 """
+
+# What the image is made of: folders of the checkout with templates or programs in them.
+ROOMS = [CHECKOUT / line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line[:1] == "!"]
 
 
 def files(stack: Stack, **more: str) -> dict[str, str]:
@@ -53,6 +57,16 @@ def test_pages_come_with_their_styles_and_icons(yard: Yard):
     style = next(part for part in page.text.split('"') if part.startswith("/static/") and part.endswith(".css"))
     assert httpx.get(f"{yard.url}{style}", timeout=30).status_code == 200
     assert re.search(r'<svg class="icon[^>]*><path', page.text)  # drawn from a folder that the image has for it
+    assert not re.search(r'<svg class="icon[^>]*></svg>', page.text)
+
+
+def test_the_image_has_every_icon_that_is_named_and_no_other(stack: Stack):
+    drawn = CHECKOUT / "node_modules/@tabler/icons/icons/outline"
+    told = [path.read_text() for kind in ("*.html", "*.py") for room in ROOMS for path in room.rglob(kind)]
+    named = {name for text in told for name in re.findall(r"(?<=[\"'])[a-z0-9-]+(?=[\"'])", text)}
+    kept = set(stack.exec("web", "ls", "/app/icons").split())
+    assert kept == {f"{name}.svg" for name in named if (drawn / f"{name}.svg").exists()}
+    assert {f"{name}.svg" for text in told for name in re.findall(r'{% icon "([^"]+)"', text)} <= kept
 
 
 @pytest.mark.parametrize("service", ["web", "worker", "beat"])
