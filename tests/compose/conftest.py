@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
 from imageyard.base_image import push_busybox
 from imageyard.docker_login import docker_login
-from tests.compose.images import make_standins
+from tests.compose.prepare import make_images, way_out
 from tests.compose.stack import IMAGE, Stack, make_stack
 from tests.real_parts import TEST_HOME
 from tests.yard import Linked, Yard
@@ -24,9 +22,8 @@ def stack(docker_host: str) -> Iterator[Stack]:
     """Imageyard as `docker compose up` starts it, from stand-in images, with a small base image in its registry."""
     with ExitStack() as exits:
         exits.enter_context(way_out(TEST_HOME / "docker/daemon.json"))
-        make_standins(docker_host)
         stack = exits.enter_context(make_stack(docker_host))
-        stack.make_layers()
+        make_images(stack)
         # As on a machine that never saw it: the image is made by `up` itself, from layers that the engine has kept.
         subprocess.run(["docker", "image", "rm", "--force", IMAGE], env=stack.environ, capture_output=True, check=False)
         stack.compose("up", "-d", "--wait", timeout_s=900)
@@ -57,25 +54,3 @@ def linked(yard: Yard, stack: Stack) -> Linked:
     """A linked repository that the worker's container can read."""
     rules = [{"ref_type": "branch", "pattern": "main", "tags": ["latest", "{sha7}"]}]
     return yard.link("acme/web", rules=rules)
-
-
-@contextmanager
-def way_out(daemon_json: Path) -> Iterator[None]:
-    """Let containers of the tests' engine out where another engine on this machine was started after it.
-
-    Docker Engines share the chains of iptables, and one that starts empties them. DOCKER-USER is the chain that
-    none of them touches.
-    """
-    if not daemon_json.exists():  # somebody else's engine
-        yield
-        return
-    told = json.loads(daemon_json.read_text())
-    bridge, pool = told["bridge"], told["default-address-pools"][0]["base"]
-    rules = [["-i", bridge], ["-o", bridge], ["-s", pool], ["-d", pool]]
-    for rule in rules:
-        subprocess.run(["iptables", "-w", "-I", "DOCKER-USER", *rule, "-j", "ACCEPT"], check=True)
-    try:
-        yield
-    finally:
-        for rule in rules:
-            subprocess.run(["iptables", "-w", "-D", "DOCKER-USER", *rule, "-j", "ACCEPT"], check=False)

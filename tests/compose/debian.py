@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from tests.compose.layers import Layer
@@ -82,13 +83,18 @@ def _fields(told: str) -> dict[str, str]:
     return dict(re.findall(r"^([A-Za-z-]+): (.*)$", told, re.MULTILINE))
 
 
-def _info(package: str) -> Iterator[Path]:
-    for form in (f"{package}.*", f"{package}:*.*"):
-        yield from (DPKG / "info").glob(form)
+@cache
+def _infos() -> dict[str, list[Path]]:
+    """What dpkg keeps of each package: `libc6:amd64.list` is of libc6."""
+    found: dict[str, list[Path]] = {}
+    for path in (DPKG / "info").iterdir():
+        found.setdefault(path.name.rpartition(".")[0].partition(":")[0], []).append(path)
+    return found
 
 
 def _listed(package: str) -> list[str]:
-    return [path for file in _info(package) if file.suffix == ".list" for path in file.read_text().splitlines()[1:]]
+    files = (path for path in _infos()[package] if path.suffix == ".list")
+    return [path for file in files for path in file.read_text().splitlines()[1:]]
 
 
 def _add_alternatives(layer: Layer) -> None:
@@ -114,7 +120,7 @@ def _add_records(layer: Layer, packages: dict[str, str]) -> None:
         layer.folder(f"var/lib/dpkg/{folder}", 0o755)
     layer.copy(str(DPKG / "info/format"))
     for package in packages:
-        for path in _info(package):
+        for path in sorted(_infos()[package]):
             layer.copy(str(path))
     for path in (DPKG / "triggers").iterdir():
         # Each line ends with who is interested: `/usr/share/applications desktop-file-utils/noawait`.
@@ -129,10 +135,20 @@ def _add_records(layer: Layer, packages: dict[str, str]) -> None:
     layer.file("etc/dpkg/dpkg.cfg.d/docker-apt-speedup", "force-unsafe-io\n")
 
 
+# As images of Debian have it: no package and no list of them stays behind.
+_CLEAN = """\
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::Languages "none";
+"""
+
+
 def _add_settings(layer: Layer) -> None:
     """What the packages' scripts make at their installation, as it is on a machine that is new."""
     for name, text in accounts().items():
         layer.file(name, text, ACCOUNT_MODES[name])
+    layer.file("etc/apt/apt.conf.d/docker-clean", _CLEAN)
     layer.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n")
     certificates = sorted(Path("/usr/share/ca-certificates").rglob("*.crt"))
     layer.file("etc/ssl/certs/ca-certificates.crt", "".join(path.read_text() for path in certificates))

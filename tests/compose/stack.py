@@ -86,9 +86,24 @@ class Stack:
         return docker(self.environ["DOCKER_HOST"], *arguments).strip()
 
 
+def base_images() -> list[str]:
+    """What the Dockerfile is made from."""
+    return re.findall(r"^ARG [A-Z]+_IMAGE=(\S+)", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
+
+
 @contextmanager
 def make_stack(docker_host: str) -> Iterator[Stack]:
     """A project that is not up yet; at the end it is taken down with its volumes, whatever happened."""
+    with describe_stack(docker_host) as stack:
+        try:
+            yield stack
+        finally:
+            stack.compose("down", "--volumes", "--timeout", "0", check=False)
+
+
+@contextmanager
+def describe_stack(docker_host: str) -> Iterator[Stack]:
+    """What Compose needs to know of a project, in files that are removed at the end; for what needs no container."""
     folder = Path(tempfile.mkdtemp(prefix="iy-compose-", dir="/tmp"))
     folder.chmod(0o755)
     git_root = folder / "git"
@@ -110,12 +125,10 @@ def make_stack(docker_host: str) -> Iterator[Stack]:
         "IMAGEYARD_SLOTS": "2",
         "IMAGEYARD_MIN_FREE_GB": "0",
     }
-    (folder / "override.json").write_text(json.dumps(_override(folder, git_root)))
-    stack = Stack(f"{PROJECT}-{uuid.uuid4().hex[:6]}", folder, f"http://{http}", registry, token, git_root, environ)
     try:
-        yield stack
+        (folder / "override.json").write_text(json.dumps(_override(folder, git_root)))
+        yield Stack(f"{PROJECT}-{uuid.uuid4().hex[:6]}", folder, f"http://{http}", registry, token, git_root, environ)
     finally:
-        stack.compose("down", "--volumes", "--timeout", "0", check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 
