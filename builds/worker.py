@@ -62,6 +62,7 @@ def _main_process_starts(**_: Any) -> None:
     importlib.import_module("builds.pipeline")
     # They share the memory of what is there now for as long as nobody looks for garbage in it.
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @worker_process_init.connect

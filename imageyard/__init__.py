@@ -6,7 +6,8 @@ import atexit
 import gc
 
 # Everything that a start loads stays: looking for garbage in it over and over was a sixth of every start.
-gc.set_threshold(20_000, 20, 50)
+# Web and workers look more often once they have loaded everything.
+gc.set_threshold(100_000, 20, 50)
 # Nor is it looked for at the end, when all goes with the process: that was a quarter of every command.
 atexit.register(gc.freeze)
 

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.docs import Swagger
 from ninja.parser import Parser
 
 from accounts.api import namespaces, robots, tokens
@@ -90,6 +91,12 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+class Docs(Swagger):
+    """The page of all calls, by our own template: Ninja, which is no installed app, would load it from elsewhere."""
+
+    template_cdn = str(settings.BASE_DIR / "templates/ninja/swagger.html")
+
+
 api = NinjaAPI(
     title="Imageyard",
     version="1",
@@ -97,6 +104,7 @@ api = NinjaAPI(
     urls_namespace="api",
     auth=api_auth,
     parser=Bodies(),
+    docs=Docs(),
 )
 api.add_router("", tokens.router)
 api.add_router("", namespaces.router)

@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "imageyard.settings")
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import get_resolver
 
 from imageyard.handler import http_application
 
@@ -30,5 +31,8 @@ application = ProtocolTypeRouter(
 
 # A thread that answers a forge shall not wait 5 ms, Python's usual turn, for one that draws a page.
 sys.setswitchinterval(0.0005)
+# All addresses with their pages, which the first request would load otherwise.
+get_resolver().url_patterns  # noqa: B018
 # What is loaded by now is no garbage, and a thread that looks for some keeps all others waiting.
 gc.freeze()
+gc.set_threshold(20_000, 20, 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,7 +95,7 @@ AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the addresses: workers have none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -102,7 +103,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "django_htmx",
-    "ninja",
     "allauth",
     "allauth.account",
     "csp",
@@ -197,6 +197,10 @@ STATICFILES_DIRS += [
     for prefix, folder in _VENDOR.items()
     if (BASE_DIR / "node_modules" / folder).is_dir()
 ]
+# As an installed app the API's library would be loaded by workers too, for which it is a tenth of a start.
+_NINJA = find_spec("ninja")
+if _NINJA is not None and _NINJA.origin:
+    STATICFILES_DIRS.append(("ninja", Path(_NINJA.origin).parent / "static/ninja"))
 # Icons are drawn into the pages. As static files they would be thousands that web looks at whenever it starts.
 ICONS = BASE_DIR / "icons"
 if not STATIC_ROOT.is_dir():

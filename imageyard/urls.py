@@ -10,6 +10,7 @@ from django.urls import include, path
 from imageyard import health
 from imageyard.api import api
 
+admin.autodiscover()
 # One door, with its limits on guessing: the admin's own form has none.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 

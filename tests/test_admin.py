@@ -10,6 +10,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+import imageyard.urls
 from accounts.audit import record
 from accounts.tokens import create_token
 from builds.actions.runs import record_event
@@ -39,7 +40,9 @@ from webhooks.actions.triggers import create_trigger
 from webhooks.models import CommitStatus, Delivery, ForgeConnection, Notification, SourceLink, Subscription, TriggerCall
 
 pytestmark = pytest.mark.django_db
+assert imageyard.urls.urlpatterns  # what registers them
 OURS = [m for m in admin.site._registry if m._meta.app_label in {"accounts", "registry", "builds", "webhooks"}]
+assert OURS
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 import nh3
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 MAX_CHARACTERS = 256 * 1024
 _LOWEST_HEADING = 6
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 _NAMES = (
     "a abbr b blockquote br caption code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p "
     "pre q s samp small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
@@ -40,11 +43,12 @@ def render_readme(markdown: str, *, forge_url: str = "") -> str:
     where that is empty; a relative image shows its alternative text. Headings are one level lower than they say, as
     the page has its own first. What is longer than 256 Ki characters is cut.
     """
-    tokens = _MARKDOWN.parse(markdown[:MAX_CHARACTERS])
+    reader = _markdown()
+    tokens = reader.parse(markdown[:MAX_CHARACTERS])
     for token in tokens:
         _adapt(token)
     return nh3.clean(
-        _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}),
+        reader.renderer.render(tokens, reader.options, {}),
         tags=set(_TAGS),
         attributes=_ATTRIBUTES,
         attribute_filter=_filter(forge_url),
@@ -52,6 +56,14 @@ def render_readme(markdown: str, *, forge_url: str = "") -> str:
         link_rel="nofollow noopener noreferrer",
         set_tag_attribute_values={"img": {"referrerpolicy": "no-referrer", "loading": "lazy"}},
     )
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    """Loaded for the first README: as much to load as the rest of this room, and most processes never meet one."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
 def _adapt(token: Token) -> None:
@@ -99,7 +111,7 @@ def _below(base: str, url: str) -> str | None:
 def first_sentence(markdown: str, most: int = 100) -> str:
     """The first sentence of the first paragraph that is text, for a description; "" where there is none."""
     inline = False
-    for token in _MARKDOWN.parse(markdown[:MAX_CHARACTERS]):
+    for token in _markdown().parse(markdown[:MAX_CHARACTERS]):
         if token.type == "paragraph_open":
             inline = True
         elif token.type == "paragraph_close":

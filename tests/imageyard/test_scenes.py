@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections import defaultdict
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -88,8 +90,12 @@ def test_it_names_no_address_that_is_gone():
 
 def test_it_frames_the_description_of_the_api_as_a_page(db, admin_client):
     """What is inside is Swagger's, and no scene: it draws controls within controls. Nothing of it is inline."""
-    page = Markup(admin_client.get("/api/v1/docs").content.decode())
+    text = admin_client.get("/api/v1/docs").content.decode()
+    page = Markup(text)
     assert not [*inline_code(page), *faults(page)]
+    files = re.findall(r'(?:src|href)="/static/([^"]+)"', text)
+    assert "ninja/swagger-ui-bundle.js" in files
+    assert [file for file in files if finders.find(file) is None] == []
 
 
 @pytest.mark.timeout(600)  # some two hundred pages, three times on PostgreSQL
