@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -78,16 +78,44 @@ def main(what: list[str]) -> int:
 def staged(names: list[str], environ: dict[str, str]) -> list[str]:
     """Run these stages, also after one that failed; gives the names of those that did."""
     failed = []
-    if "lint" in names and subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
-        failed.append("lint")
-    failed += [name for name in BARE if name in names and pytest(name, STAGES[name], environ)]
-    with real_parts() as parts:
-        for name in (name for name in names if name not in {"lint", *BARE}):
-            url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
-            surroundings = {**environ, **parts, **url}
-            if pytest(name, STAGES[name], surroundings) and once_more(name, surroundings):
-                failed.append(name)
+    # With other stages before it; alone it makes its images itself.
+    early = "compose" in names[1:]
+    with compose_images(environ) if early else nullcontext(lambda: None) as tell_of_images:
+        if "lint" in names and subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
+            failed.append("lint")
+        failed += [name for name in BARE if name in names and pytest(name, STAGES[name], environ)]
+        with real_parts() as parts:
+            for name in (name for name in names if name not in {"lint", *BARE}):
+                if name == "compose":
+                    tell_of_images()
+                url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
+                surroundings = {**environ, **parts, **url}
+                if pytest(name, STAGES[name], surroundings) and once_more(name, surroundings):
+                    failed.append(name)
     return failed
+
+
+@contextmanager
+def compose_images(environ: dict[str, str]) -> Iterator[Callable[[], None]]:
+    """Make the images of the stage "compose" beside the stages before it: a good part of that is waiting for a network.
+
+    What is given waits for the end, and says how it failed if it did; the stage then tries it again, to fail by itself.
+    """
+    said = Path(environ["TMPDIR"], "compose-images.log")
+    command = [sys.executable, "-m", "tests.compose.prepare"]
+    with said.open("w") as log:
+        made = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdout=log, stderr=subprocess.STDOUT)
+
+    def tell() -> None:
+        if made.wait():
+            print(f"--- compose: its images could not be made beforehand\n{said.read_text()[-6000:]}", flush=True)
+
+    try:
+        yield tell
+    finally:
+        if made.poll() is None:
+            made.terminate()
+            made.wait()
 
 
 def once_more(name: str, environ: dict[str, str]) -> int:
