@@ -84,7 +84,7 @@ def _make_feed(build_id: int) -> Feed:
 
 def load_facts(build_id: int) -> BuildFacts | None:
     """What the database says of a build and the steps of its newest attempt; nothing when the build is gone."""
-    build = Build.objects.for_page().filter(pk=build_id).first()
+    build = Build.objects.for_page().the_one(pk=build_id)
     if build is None:
         return None
     fields = {"state": build.state, "sentence": sentence_of(build), "number": build.number}

@@ -138,8 +138,8 @@ def _asked(body: TriggerIn, source: Source) -> Ref:
 
 def find_build(request: HttpRequest, build_id: int, *, role: Role | None = None) -> Build:
     """The build, for whoever may see it and has `role` where one is asked. Raises Http404 and PermissionDenied."""
-    rows = Build.objects.visible_to(request.user).for_page().select_related("superseded_by")
-    build = rows.filter(pk=min(build_id, 2**62)).first()
+    rows = Build.objects.visible_to(request.user).for_page()  # few are superseded, and joined, each row is two builds
+    build = rows.the_one(pk=min(build_id, 2**62))
     if build is None:
         raise Http404(f"There is no build {build_id}, or its repository is private and you are not a member.")
     if role is not None:

@@ -52,6 +52,10 @@ class BuildQuerySet(models.QuerySet["Build"]):
         """With what a row on a page names, in one query."""
         return self.select_related("repository__namespace", "repository__registry", "rule", "source")
 
+    def the_one(self, **of: Any) -> Build | None:
+        """Where at most one is left: `first()` would sort it, which takes half as long again as finding it."""
+        return next(iter(self.filter(**of).order_by()[:1]), None)
+
 
 class Build(models.Model):
     """One run of one rule on one commit. `plan` is the rule as it was when the build was asked for."""

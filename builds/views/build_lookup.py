@@ -20,7 +20,7 @@ def find_build(request: HttpRequest, namespace: str, name: str, number: int, *, 
     """The build with its repository. Raises Http404 and PermissionDenied as `find_repository` does."""
     repository = find_repository(request, namespace, name, role=role)
     rows = Build.objects.select_related("rule", "source")
-    build = rows.filter(repository=repository, number=min(number, 2**31 - 1)).first()
+    build = rows.the_one(repository=repository, number=min(number, 2**31 - 1))
     if build is None:
         raise Http404(f"{repository.path} has no build #{number}.")
     build.repository = repository
