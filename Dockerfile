@@ -27,13 +27,13 @@ RUN --mount=type=secret,id=ca \
 FROM ${PYTHON_IMAGE} AS packages
 # For example `django-storages[s3]` for logs in S3. They come on top of the lock file, and without hashes.
 ARG EXTRA_PYTHON_PACKAGES=""
-RUN python -m venv --without-pip /venv
 COPY requirements.lock ./
 # uv fetches all at once, pip one by one. uv does not read pip's settings, so the two that matter are handed on.
 RUN --mount=type=secret,id=ca \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache \
-    pip install --quiet --disable-pip-version-check --no-compile --target /uv uv==0.13.9 \
+    python -m venv --without-pip /venv \
+    && pip install --quiet --disable-pip-version-check --no-compile --target /uv uv==0.13.9 \
     && if [ -s /run/secrets/ca ]; then export SSL_CERT_FILE=/run/secrets/ca; fi \
     && index=$(pip config get global.index-url 2>/dev/null || true) \
     && if [ -n "$index" ]; then export UV_DEFAULT_INDEX="$index"; fi \

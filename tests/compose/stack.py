@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,18 +154,23 @@ def _override(folder: Path, git_root: Path) -> dict[str, Any]:
 def _package_settings(folder: Path) -> dict[str, Path]:
     """What apt, pip and npm of this machine are set to, in the form that the Dockerfile takes it in."""
     folder.mkdir()
-    acquire = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
-    texts = {
-        "ca": bundle.read_text() if bundle.exists() else "",
-        "debian.sources": _debian_sources(),
-        "apt.conf": "\n".join(line for line in acquire.splitlines() if line.startswith("Acquire::")) + "\n",
-        "pip.conf": _pip_conf(),
-        "npmrc": "cafile=/run/secrets/ca\n" + _npm_registry(),
+    makers: dict[str, Callable[[], str]] = {
+        "ca": lambda: bundle.read_text() if bundle.exists() else "",
+        "debian.sources": _debian_sources,
+        "apt.conf": _apt_conf,
+        "pip.conf": _pip_conf,
+        "npmrc": lambda: "cafile=/run/secrets/ca\n" + _npm_registry(),
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return {name: folder / name for name in texts}
+    with ThreadPoolExecutor() as beside:
+        for name, text in zip(makers, beside.map(lambda make: make(), makers.values()), strict=True):
+            (folder / name).write_text(text)
+    return {name: folder / name for name in makers}
+
+
+def _apt_conf() -> str:
+    acquire = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    return "\n".join(line for line in acquire.splitlines() if line.startswith("Acquire::")) + "\n"
 
 
 def _debian_sources() -> str:
