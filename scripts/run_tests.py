@@ -19,13 +19,15 @@ REAL = "engine or redis or git_server or browser"
 ONE = "one_database and not (both_databases or redis or slow or random_input)"
 # One more than processors: a third of what a test takes it waits for parts, or for others.
 WORKERS = ["-n", "3", "--dist"]
+# As many as processors, where no service is waited for: each worker reads all the tests before its first.
+BUSY_WORKERS = ["-n", "2", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
 STAGES = {
-    # A person waits for it: no service, no database, and no random inputs, which "real" has ten times as many of.
-    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *WORKERS, "worksteal"],
+    # A person waits for it: no service, no database, and no random inputs, for which "real" has the time.
+    "unit": ["-m", f"not ({REAL} or slow or random_input or compose or database)", *BUSY_WORKERS, "worksteal"],
     # What touches the database, on the one that needs no server.
     "sqlite": [
-        *["-m", f"database and not ({REAL} or slow or random_input or compose)", *WORKERS, "worksteal"],
+        *["-m", f"database and not ({REAL} or slow or random_input or compose)", *BUSY_WORKERS, "worksteal"],
         "--one-database",
     ],
     # What touches the database, threads that race for a row included, but for what pages say (tests/one_database.py).
