@@ -136,7 +136,8 @@ def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
     print(f"--- {name}", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     # Before what only other tools need, which a process of Imageyard would load since it is there.
-    environ = {**environ, "PYTHONPATH": str(CHECKOUT / "tests/as_installed")}
+    paths = [str(CHECKOUT / "tests/as_installed"), *filter(None, [environ.get("PYTHONPATH")])]
+    environ = {**environ, "PYTHONPATH": os.pathsep.join(paths)}
     code = subprocess.run(command, cwd=CHECKOUT, env=environ, check=False).returncode
     print(f"--- {name}: {time.monotonic() - began:.0f} s", flush=True)
     return code

@@ -41,6 +41,7 @@ _WORTH_A_LINE = 0.02
 _TICKS_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 _MOST_TICKS = 8
 _LAST_TICK = 95  # percent: the words of one further right would leave the picture
+_LATE_TICK = 75  # percent: on a phone they would do so from here on
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +211,11 @@ def _quiet_kind(shown: ShownRow, lane: str, timeline: Timeline) -> str:
     return "cached" if step.cached else ""
 
 
-def _ticks(span: float) -> list[tuple[float, float]]:
-    """`(seconds, percent)` of the axis' marks, on round numbers."""
+def _ticks(span: float) -> list[tuple[float, float, bool]]:
+    """`(seconds, percent, whether a phone has no room for it)` of the axis' marks, on round numbers."""
     step = next((tick for tick in _TICKS_S if span / tick <= _MOST_TICKS), _TICKS_S[-1])
     ticks = [(step * place, round(step * place / span * 100, 3)) for place in range(int(span / step) + 1)]
-    return [(seconds, at) for seconds, at in ticks if at <= _LAST_TICK]
+    return [(seconds, at, at > _LATE_TICK) for seconds, at in ticks if at <= _LAST_TICK]
 
 
 def _shares(timeline: Timeline) -> list[Share]:

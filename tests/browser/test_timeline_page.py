@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.browser.build_site import page_of
+from tests.browser.looks import TOO_WIDE
 
 pytestmark = pytest.mark.browser
 
@@ -49,6 +50,14 @@ def test_bytes_of_the_context_count_up_while_it_is_sent(site, page):
     page.wait_for_timeout(300)  # until the live connection stands
     site.scene("timed_on", build_id=scene["id"], until_s=3, step=5, moved=31_500_000)
     page.wait_for_function("document.querySelector('[data-moved=\"5\"]')?.textContent.includes('31.5 MB')")
+
+
+def test_the_words_of_a_late_mark_do_not_widen_a_narrow_page(site, page):
+    scene = site.scene("timed_build", path="acme/narrow", until_s=195)
+    page.set_viewport_size({"width": 320, "height": 512})
+    page.goto(f"{scene['path']}?tab=timeline")
+    assert page.locator(".time-tick").last.text_content() == "3 min 30 s"
+    assert not page.evaluate(TOO_WIDE)
 
 
 def test_every_step_is_reached_by_the_keyboard_and_opens_its_log(site, page):

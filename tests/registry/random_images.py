@@ -317,9 +317,14 @@ class Deed:
 
     def _retag(self, pushing: Pushing, model: Model) -> None:
         thing = self._one_of(list(model.living(self.repository).values()))
-        if thing is not None:
+        if thing is None:
+            return
+        try:
             pushing.put(self.repository, thing.manifest, self.tag)
-            model.note(self.repository, thing, self.tag)
+        except PushRefusedError:
+            # Somebody went back to it while it was taken apart: it is whole again at the next look, or when pushed.
+            pushing.push(self.repository, thing, self.tag)
+        model.note(self.repository, thing, self.tag)
 
     def _back(self, pushing: Pushing, model: Model) -> None:
         """Roll back to any image that was ever there. One that is gone, or goes at this moment, is pushed anew."""
