@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.core.states import State
 from builds.models import Build, Step
+from builds.views.tab_timeline import _ticks as ticks_of
 from tests.builds.pages import as_user
 from tests.factories import make_admin, make_build, make_repository, make_rule, make_source, make_user
 from tests.timed_steps import GRAPH, add_timed_steps
@@ -62,6 +63,16 @@ def test_it_puts_stages_side_by_side_and_links_each_step_to_its_log(rule, admin)
     assert lanes[:1] == ["Imageyard"]
     assert [lane for lane in lanes if lane in {"base", "web", "api", "stage-3"}] == ["base", "web", "api", "stage-3"]
     assert f'href="{build.get_absolute_url()}?step=8#s8"' in row_of(html, 8)
+
+
+def test_marks_of_the_axis_are_round_and_late_ones_are_told_apart():
+    """A phone has no room for the words of a late one (`test_timeline_page.py`), and nothing for those behind 95 %."""
+    assert ticks_of(193) == [
+        *((30 * place, round(30 * place / 193 * 100, 3), False) for place in range(5)),
+        (150, 77.72, True),
+        (180, 93.264, True),
+    ]
+    assert ticks_of(189)[-1] == (150, 79.365, True)
 
 
 def test_it_marks_the_chain_that_decides_and_what_waited(rule, admin):
