@@ -62,10 +62,10 @@ def ask_debug_image(actor: User, build: Build) -> DebugImage:
     with transaction.atomic():
         Build.objects.select_for_update().filter(pk=build.pk).first()  # of two who ask one makes the row
         rows = DebugImage.objects.filter(build=build)
-        living = rows.filter(state__in=_LIVING).first()
+        now = database_now()
+        living = rows.filter(state__in=_LIVING).exclude(_leaving(now)).first()
         if living is not None:
             return living
-        now = database_now()
         _check_free(actor, build, now)
         image = DebugImage.objects.create(
             build=build,
@@ -85,7 +85,7 @@ def _check_free(actor: User, build: Build, now: datetime) -> None:
     asked = DebugImage.objects.filter(asked_by=actor, asked_at__gt=now - timedelta(hours=1)).count()
     if asked >= MOST_AN_HOUR:
         raise Refused(f"You asked for {asked} debug images within an hour. Ask again later.", code="conflict")
-    if DebugImage.objects.filter(build=build, lease_until__gt=now).exists():
+    if DebugImage.objects.filter(Q(lease_until__gt=now) | _leaving(now), build=build).exists():
         raise Refused("The last debug image is being removed just now. Ask again in a minute.", code="conflict")
     tag = f"debug-{build.number}"
     if Tag.objects.filter(repository_id=build.repository_id, name=tag).exists():
@@ -215,6 +215,11 @@ def record_removed(image: DebugImage, sentence: str) -> None:
 def postpone_removal(image: DebugImage) -> None:
     """The registry did not answer: later again."""
     DebugImage.objects.filter(pk=image.pk).update(lease_until=database_now() + AGAIN)
+
+
+def _leaving(now: datetime) -> Q:
+    """Ready, but its time is over: a worker removes it now or soon, and its tag may be gone already."""
+    return Q(state=State.READY, expires_at__lte=now)
 
 
 def _gone(now: datetime) -> Q:

@@ -164,12 +164,22 @@ def test_an_old_one_takes_no_tag_from_the_new_one(rung):
     assert old.expires_at is None  # and is not asked about again
 
 
-def test_nobody_asks_while_the_last_one_is_being_removed(rung):
+@pytest.mark.parametrize("state", ["ready", "failed"])
+def test_nobody_asks_while_the_last_one_is_being_removed(rung, state):
     build = make_failed()
-    old = make_image(build, "failed", expires_at=database_now() - timedelta(seconds=1))
+    old = make_image(build, state, expires_at=database_now() - timedelta(seconds=1))
     assert orders.take_removal(old.pk, database_now()) is not None
     with pytest.raises(Refused, match="being removed just now"):
         orders.ask_debug_image(make_admin(), build)
+    orders.record_removed(old, "")
+    assert orders.ask_debug_image(make_admin(), build).pk != old.pk
+
+
+def test_one_that_is_about_to_be_removed_is_promised_to_nobody(rung):
+    image = make_image(make_failed())
+    orders.remove_debug_image(make_admin(), image)
+    with pytest.raises(Refused, match="being removed just now"):
+        orders.ask_debug_image(make_admin(), image.build)
 
 
 def test_an_order_of_a_dead_worker_is_anybodys_again(rung):

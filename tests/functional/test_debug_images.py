@@ -142,11 +142,13 @@ def test_it_counts_as_no_tag_and_its_end_takes_no_other_tag_of_the_same_image(ya
     # Its time is over: it goes by itself, and can be had again.
     yard.sql("UPDATE builds_debugimage SET expires_at = '2020-01-01' WHERE build_id = ?", build["id"])
     yard.ring("builds.tick")
-    until(lambda: yard.pushed_tags(linked.path) == {"mine"}, timeout_s=40, what="the removal")
+    page = f"/builds/{build['id']}/debug-image"
+    until(lambda: yard.get(page)["state"] == "expired", timeout_s=40, what="the removal")
+    assert yard.pushed_tags(linked.path) == {"mine"}
     assert debugged(yard, build)["state"] == "ready"
     # Somebody has no use for it any more.
     assert yard.pushed_tags(linked.path) == {tag, "mine"}
-    yard.send("DELETE", f"/builds/{build['id']}/debug-image", status=202)
+    yard.send("DELETE", page, status=202)
     until(lambda: yard.pushed_tags(linked.path) == {"mine"}, what="the removal")
     assert yard.get(f"/builds/{build['id']}/debug-image")["state"] == "expired"
 

@@ -82,10 +82,10 @@ class Builds:
                     found[member.name] = content.read() if content else b""
         return found
 
-    def cached(self) -> int:
-        """How many steps the last run found made; BuildKit may repeat itself."""
+    def cached(self) -> set[str]:
+        """The steps that the last run found made; BuildKit tells some of them twice."""
         lines = [json.loads(line) for line in self.stderr.splitlines() if line[:1] == b"{"]
-        return len({step["digest"] for line in lines for step in line.get("vertexes", []) if step.get("cached")})
+        return {step["name"] for line in lines for step in line.get("vertexes", []) if step.get("cached")}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_labels_and_annotations_are_on_the_image_and_bust_no_cache(builds):
     builds(labels=labels)
     manifest, config = builds.image()
     assert config["config"]["Labels"] == manifest["annotations"] == labels
-    assert builds.cached() == 3
+    assert builds.cached() >= {"[2/3] RUN echo hello world", "[3/3] COPY app /app"}
 
 
 def test_without_cache_everything_runs_again(builds):
