@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,15 +15,17 @@ from asgiref.testing import ApplicationCommunicator
 from django.core import signals
 from django.db import connection
 from django.db.backends.signals import connection_created
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
 
-from imageyard.handler import ThreadHandler
+from imageyard.handler import ThreadHandler, Visit
+from tests.processes import wait_until
 
 SCOPE = {"type": "http", "method": "GET", "headers": [(b"host", b"testserver")], "query_string": b""}
 SCOPE |= {"http_version": "1.1", "scheme": "http"}
 seen: list[tuple[str, str]] = []
-waits, left = threading.Event(), threading.Event()
+bodies: list[Any] = []
+waits, left, may_go_on = threading.Event(), threading.Event(), threading.Event()
 streams = threading.Barrier(1)
 
 
@@ -71,7 +74,22 @@ def stream(_request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(pieces())
 
 
-urlpatterns = [path("plain", plain), path("broken", broken), path("endless", endless), path("stream", stream)]
+async def nothing() -> AsyncIterator[bytes]:
+    for piece in ():
+        yield piece
+
+
+def slow(request: HttpRequest) -> HttpResponseBase:
+    """Begins, and reads what it was sent when it may go on; told to by `?stream`, it answers with a stream."""
+    waits.set()
+    may_go_on.wait(5)
+    ask_database()
+    note(request.read().decode())
+    bodies.append(request._stream)
+    return StreamingHttpResponse(nothing()) if request.GET else HttpResponse()
+
+
+urlpatterns = [path(view.__name__, view) for view in (plain, broken, endless, stream, slow)]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db(transaction=True)]
 
 
@@ -90,8 +108,9 @@ def noting() -> Iterator[None]:
         made.append(connection)
 
     seen.clear()
-    waits.clear()
-    left.clear()
+    bodies.clear()
+    for event in (waits, left, may_go_on):
+        event.clear()
     signals.request_started.connect(started)
     signals.request_finished.connect(finished)
     connection_created.connect(connected)
@@ -104,9 +123,19 @@ def noting() -> Iterator[None]:
         signals.request_finished.disconnect(finished)
 
 
-async def answer(page: str, body: bytes = b"") -> tuple[int, bytes]:
-    browser = ApplicationCommunicator(ThreadHandler(), SCOPE | {"path": f"/{page}"})
+async def ask(page: str, body: bytes = b"", query: bytes = b"", handler: ThreadHandler | None = None) -> Any:
+    scope = SCOPE | {"path": f"/{page}", "query_string": query}
+    browser = ApplicationCommunicator(handler or ThreadHandler(), scope)
     await browser.send_input({"type": "http.request", "body": body})
+    return browser
+
+
+async def happened(event: threading.Event) -> bool:
+    return bool(await sync_to_async(event.wait, thread_sensitive=False)(5))
+
+
+async def answer(page: str, body: bytes = b"") -> tuple[int, bytes]:
+    browser = await ask(page, body)
     status = (await browser.receive_output(5))["status"]
     told, more = b"", True
     while more:
@@ -128,8 +157,7 @@ async def test_a_request_is_in_one_thread_from_its_start_to_its_end():
 async def test_a_fault_and_an_address_that_is_no_text_end_like_any_other(caplog):
     with noting():
         assert (await answer("broken"))[0] == 500
-        browser = ApplicationCommunicator(ThreadHandler(), SCOPE | {"path": "/plain", "query_string": b"\xff"})
-        await browser.send_input({"type": "http.request", "body": b""})
+        browser = await ask("plain", query=b"\xff")
         assert (await browser.receive_output(5))["status"] == 400
         await browser.wait(5)
     assert [what for what, _ in seen] == ["started", "finished"] * 2
@@ -151,11 +179,65 @@ async def test_two_streams_do_not_wait_for_each_other(monkeypatch):
 
 @pytest.mark.asyncio
 async def test_an_asynchronous_view_ends_when_its_client_leaves():
-    browser = ApplicationCommunicator(ThreadHandler(), SCOPE | {"path": "/endless"})
     with noting():
-        await browser.send_input({"type": "http.request", "body": b""})
-        assert await sync_to_async(waits.wait, thread_sensitive=False)(5)
+        browser = await ask("endless")
+        assert await happened(waits)
         await browser.send_input({"type": "http.disconnect"})
-        assert await sync_to_async(left.wait, thread_sensitive=False)(5)
+        assert await happened(left)
         await browser.wait(5)
     assert [what for what, _ in seen] == ["started", "finished"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("query", [b"", b"stream=1"])
+async def test_a_view_whose_client_leaves_reads_what_it_was_sent_and_its_answer_is_closed(query):
+    handler = ThreadHandler()
+    with noting():
+        browser = await ask("slow", b"hello", query, handler)
+        assert await happened(waits)
+        await browser.send_input({"type": "http.disconnect"})
+        await browser.wait(5)
+        may_go_on.set()
+        await sync_to_async(handler.close, thread_sensitive=False)()
+    assert [what for what, _ in seen] == ["started", "hello", "finished"]
+    assert [body.closed for body in bodies] == [True]
+
+
+@pytest.mark.asyncio
+async def test_a_request_whose_client_leaves_before_a_thread_is_free_is_not_answered_at_all(monkeypatch):
+    monkeypatch.setattr("imageyard.handler.THREADS", 1)
+    handler = ThreadHandler()
+    with noting():
+        first = await ask("slow", b"first", handler=handler)
+        assert await happened(waits)
+        second = await ask("slow", b"second", handler=handler)
+        await asyncio.sleep(0)
+        await second.send_input({"type": "http.disconnect"})
+        await second.wait(5)
+        may_go_on.set()
+        assert (await first.receive_output(5))["status"] == 200
+        await first.wait(5)
+        await sync_to_async(handler.close, thread_sensitive=False)()
+    assert [what for what, _ in seen] == ["started", "first", "finished"]
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_is_made_just_as_its_client_leaves_is_closed():
+    """Its thread has handed it over, and who waits for it leaves before the event loop has seen it."""
+    handler, body = ThreadHandler(), BytesIO(b"hello")
+    visit = Visit(SCOPE | {"path": "/slow", "query_string": b"stream=1"}, body)
+
+    async def send(_message: Any) -> None:
+        note("sent")
+
+    with noting():
+        may_go_on.set()
+        waiting = asyncio.create_task(handler._serve(visit, send))
+        await asyncio.sleep(0)
+        assert wait_until(lambda: visit.stream is not None)  # the event loop stands still meanwhile
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await sync_to_async(handler.close, thread_sensitive=False)()
+    assert [what for what, _ in seen] == ["started", "hello", "finished"]
+    assert body.closed
