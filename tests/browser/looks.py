@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, TimeoutError, ViewportSize
 
 from tests.browser.build_site import CHECKOUT, Site
 from tests.browser.page_site import opened
@@ -153,8 +153,15 @@ def faults_in_both_schemes(page: Page, first: Scheme, second: Scheme) -> list[st
 
 
 def follows(page: Page, scheme: Scheme) -> list[str]:
-    follows = page.evaluate("document.documentElement.dataset.bsTheme") == scheme
-    return [] if follows else [f"it does not follow the system into the {scheme}"]
+    """A page opened right after the scheme was changed is now and then told of it only when it is there."""
+    follows = f"document.documentElement.dataset.bsTheme === '{scheme}'"
+    if page.evaluate(follows):
+        return []
+    try:
+        page.wait_for_function(follows, timeout=5_000)
+    except TimeoutError:
+        return [f"it does not follow the system into the {scheme}"]
+    return []
 
 
 def seen(page: Page, scheme: Scheme, size: ViewportSize, how: dict[str, Any]) -> list[str]:
