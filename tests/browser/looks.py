@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser.build_site import CHECKOUT, Site
 from tests.browser.page_site import opened
@@ -159,7 +160,7 @@ def follows(page: Page, scheme: Scheme) -> list[str]:
         return []
     try:
         page.wait_for_function(follows, timeout=5_000)
-    except TimeoutError:
+    except TooLate:
         return [f"it does not follow the system into the {scheme}"]
     return []
 
