@@ -9,8 +9,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
@@ -41,12 +43,14 @@ STAGES = {
         *["-m", f"({REAL} or slow or random_input) and not compose", *WORKERS, "loadfile", "--no-loadscope-reorder"],
         *["--hypothesis-profile=many", "--durations=15"],
     ],
-    # Alone on the machine: its containers are a third Imageyard.
     "compose": ["-m", "compose", "--durations=5"],
 }
 
 # Those that need no service.
 BARE = ("unit", "sqlite")
+# The others. Compose waits for its services half of its time, which is no time of a clock but for patience; and a
+# Docker Engine that starts, as some of "real" do, cuts the others' containers off for a moment.
+TOGETHER = (("postgres", "compose"), ("real",))
 
 
 def main(what: list[str]) -> int:
@@ -82,23 +86,42 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
     failed = []
     # With other stages before it; alone it makes its images itself.
     early = "compose" in names[1:]
-    with compose_images(environ) if early else nullcontext(lambda: None) as tell_of_images:
+    with compose_images(environ) if early else nullcontext(lambda _: None) as tell_of_images:
         if "lint" in names and subprocess.run([str(CHECKOUT / "scripts/lint")], env=environ, check=False).returncode:
             failed.append("lint")
         failed += [name for name in BARE if name in names and pytest(name, STAGES[name], environ)]
         with real_parts() as parts:
-            for name in (name for name in names if name not in {"lint", *BARE}):
-                if name == "compose":
-                    tell_of_images()
+
+            def surroundings(name: str) -> dict[str, str]:
                 url = {"DATABASE_URL": parts["IMAGEYARD_TEST_POSTGRES_URL"]} if name == "postgres" else {}
-                surroundings = {**environ, **parts, **url}
-                if pytest(name, STAGES[name], surroundings) and once_more(name, surroundings):
-                    failed.append(name)
+                return {**environ, **parts, **url}
+
+            def run(name: str, out: IO[str]) -> int:
+                if name == "compose":
+                    tell_of_images(out)
+                return pytest(name, STAGES[name], surroundings(name), out)
+
+            for group in TOGETHER:
+                codes = run_together([name for name in group if name in names], run)
+                failed += [name for name, code in codes.items() if code and once_more(name, surroundings(name))]
     return failed
 
 
+def run_together(names: list[str], run: Callable[[str, IO[str]], int]) -> dict[str, int]:
+    """Run stages beside each other; gives their codes. The first prints as it goes, each other one at the end."""
+    with ThreadPoolExecutor() as threads, ExitStack() as exits:
+        said = {name: exits.enter_context(tempfile.TemporaryFile("w+")) for name in names[1:]}
+        others = {name: threads.submit(run, name, out) for name, out in said.items()}
+        codes = {name: run(name, sys.stdout) for name in names[:1]}
+        for name, other in others.items():
+            codes[name] = other.result()
+            said[name].seek(0)
+            print(said[name].read(), end="", flush=True)
+    return codes
+
+
 @contextmanager
-def compose_images(environ: dict[str, str]) -> Iterator[Callable[[], None]]:
+def compose_images(environ: dict[str, str]) -> Iterator[Callable[[IO[str]], None]]:
     """Make the images of the stage "compose" beside the stages before it: a good part of that is waiting for a network.
 
     What is given waits for the end, and says how it failed if it did; the stage then tries it again, to fail by itself.
@@ -108,9 +131,10 @@ def compose_images(environ: dict[str, str]) -> Iterator[Callable[[], None]]:
     with said.open("w") as log:
         made = subprocess.Popen(command, cwd=CHECKOUT, env=environ, stdout=log, stderr=subprocess.STDOUT)
 
-    def tell() -> None:
+    def tell(out: IO[str]) -> None:
         if made.wait():
-            print(f"--- compose: its images could not be made beforehand\n{said.read_text()[-6000:]}", flush=True)
+            why = said.read_text()[-6000:]
+            print(f"--- compose: its images could not be made beforehand\n{why}", file=out, flush=True)
 
     try:
         yield tell
@@ -130,22 +154,23 @@ def once_more(name: str, environ: dict[str, str]) -> int:
     )
 
 
-def pytest(name: str, arguments: list[str], environ: dict[str, str]) -> int:
+def pytest(name: str, arguments: list[str], environ: dict[str, str], out: IO[str] = sys.stdout) -> int:
     """One run of pytest; returns its exit code, which is not 0 for an empty selection either."""
     began = time.monotonic()
-    print(f"--- {name}", flush=True)
+    print(f"--- {name}", file=out, flush=True)
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
     # Before what only other tools need, which a process of Imageyard would load since it is there.
     paths = [str(CHECKOUT / "tests/as_installed"), *filter(None, [environ.get("PYTHONPATH")])]
     environ = {**environ, "PYTHONPATH": os.pathsep.join(paths)}
-    code = subprocess.run(command, cwd=CHECKOUT, env=environ, check=False).returncode
-    print(f"--- {name}: {time.monotonic() - began:.0f} s", flush=True)
-    return code
+    done = subprocess.run(command, cwd=CHECKOUT, env=environ, stdout=out, stderr=out, check=False)
+    print(f"--- {name}: {time.monotonic() - began:.0f} s", file=out, flush=True)
+    return done.returncode
 
 
 @contextmanager
 def real_parts() -> Iterator[dict[str, str]]:
     """Redis, PostgreSQL, registry and Docker Engine, by the names under which the fixtures look for them."""
+    from imageyard.base_image import push_busybox
     from imageyard.supervisor.parts import Postgres, Redis
     from imageyard.supervisor.ports import free_port
     from imageyard.supervisor.registry import Registry
@@ -157,7 +182,11 @@ def real_parts() -> Iterator[dict[str, str]]:
     redis, postgres, registry = Redis(home), Postgres(home), Registry(images, f"127.0.0.1:{free_port()}")
     try:
         with running(redis), running(postgres), running(registry), shared_engine(TEST_HOME) as engine:
+            # Once for all: it has another digest each time, and whoever builds from it just then loses the cache.
+            base_image = f"{registry.host}/library/busybox:1"
+            push_busybox(engine.host, base_image)
             yield {
+                "IMAGEYARD_TEST_BASE_IMAGE": base_image,
                 "IMAGEYARD_TEST_REDIS_URL": redis.url,
                 "IMAGEYARD_TEST_POSTGRES_URL": postgres.url,
                 "IMAGEYARD_TEST_REGISTRY": registry.host,

@@ -118,6 +118,9 @@ def docker_host() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def base_image(docker_host: str, registry_host: str) -> str:
     """The name of a pushed 2 MB image with a static busybox: what a test's Dockerfile can be `FROM`."""
+    given = os.environ.get("IMAGEYARD_TEST_BASE_IMAGE")
+    if given:
+        return given
     image = f"{registry_host}/library/busybox:1"
     push_busybox(docker_host, image)
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -126,9 +127,11 @@ def test_a_registry_that_is_away_is_tried_again(docker: Docker):
 
 def test_an_image_of_the_own_namespace_is_known_by_a_name_of_the_run_alone(docker: Docker, base_image: str):
     """11. What the registry's login brought here is no other repository's to use."""
-    docker("image", "rm", base_image)
-    pull_own(docker, base_image, "imageyard-test/x/1.1:fetched-0", said.append, file="a.test.yml")
-    assert docker.read("image", "inspect", base_image) is None
+    image = f"{base_image.partition('/')[0]}/acme/{uuid.uuid4().hex[:12]}:1"
+    for command in (("tag", base_image, image), ("push", "--quiet", image), ("image", "rm", image)):
+        docker(*command)
+    pull_own(docker, image, "imageyard-test/x/1.1:fetched-0", said.append, file="a.test.yml")
+    assert docker.read("image", "inspect", image) is None
     assert docker.read("image", "inspect", "imageyard-test/x/1.1:fetched-0") is not None
     docker.clean("image", "rm", "imageyard-test/x/1.1:fetched-0")
 
