@@ -125,8 +125,17 @@ class DockerEngine:
         self.child.start()
 
     def wait_ready(self, timeout_s: float = 60) -> None:
-        if self.child.process is not None or not self.answers():
-            wait_until(self.answers, self.child, timeout_s=timeout_s, waiting_for=self.waiting_for)
+        """Wait for it. One that meets another engine's start at the machine's one firewall is started again."""
+        for is_last in (False, False, True):
+            if self.child.process is None and self.answers():
+                break
+            try:
+                wait_until(self.answers, self.child, timeout_s=timeout_s, waiting_for=self.waiting_for)
+                break
+            except PartError:
+                if is_last or self.child.exit_code is None or "iptables failed" not in self.child.last_lines():
+                    raise
+                self.child.start()
         if bridge := known_bridge(self.folder):
             open_way(bridge)
 

@@ -14,6 +14,7 @@ import redis
 
 from imageyard.base_image import root_filesystem
 from imageyard.supervisor.bridge import known_bridge
+from imageyard.supervisor.child import Child
 from imageyard.supervisor.parts import DockerEngine, PartError, Redis
 from tests.real_parts import running
 
@@ -61,6 +62,28 @@ def test_it_runs_two_docker_engines_side_by_side_and_closes_the_way_out_of_the_o
         assert not second.answers()
         assert bridge.name not in _rules("-S", "DOCKER-USER")
         assert bridge.subnet not in _rules("-t", "nat", "-S", "POSTROUTING")
+
+
+@pytest.mark.parametrize(
+    ("last_words", "starts"), [("iptables failed: No chain/target/match by that name", 3), ("no space left", 1)]
+)
+def test_it_starts_an_engine_again_that_met_anothers_start_at_the_firewall(tmp_path: Path, last_words, starts):
+    engine, begun = DockerEngine(tmp_path), tmp_path / "begun"
+    engine.child = Child("It", ["sh", "-c", f"echo >> {begun}; echo '{last_words}'; exit 1"], log=tmp_path / "log")
+    engine.child.start()
+    with pytest.raises(PartError, match="while it started"):
+        engine.wait_ready()
+    assert len(begun.read_text()) == starts
+
+
+def test_it_is_content_with_the_second_start_of_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, begun = DockerEngine(tmp_path), tmp_path / "begun"
+    script = f"test -e {begun} && exec sleep 60; echo > {begun}; echo 'iptables failed: (exit status 1)'; exit 1"
+    engine.child = Child("It", ["sh", "-c", script], log=tmp_path / "log")
+    monkeypatch.setattr(engine, "answers", lambda: begun.exists() and engine.child.runs)
+    engine.child.start()
+    engine.wait_ready()
+    engine.child.stop(grace_s=5)
 
 
 def _rules(*arguments: str) -> str:
