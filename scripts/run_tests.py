@@ -21,6 +21,8 @@ REAL = "engine or redis or git_server or browser"
 ONE = "one_database and not (both_databases or redis or slow or random_input)"
 # One more than processors: a third of what a test takes it waits for parts, or for others.
 WORKERS = ["-n", "3", "--dist"]
+# And one more, for what is light (tests/together.py).
+MORE_WORKERS = ["-n", "4", "--dist"]
 # As many as processors, where no service is waited for: each worker reads all the tests before its first.
 BUSY_WORKERS = ["-n", "2", "--dist"]
 # Each stage by the name that T takes: the options of its pytest. A test is in one stage, or also on PostgreSQL.
@@ -40,7 +42,8 @@ STAGES = {
     ],
     # By file, for a file's tests share a whole Imageyard, a web process or a Chromium.
     "real": [
-        *["-m", f"({REAL} or slow or random_input) and not compose", *WORKERS, "loadfile", "--no-loadscope-reorder"],
+        *["-m", f"({REAL} or slow or random_input) and not compose", *MORE_WORKERS, "loadfile"],
+        "--no-loadscope-reorder",
         *["--hypothesis-profile=many", "--durations=15"],
     ],
     "compose": ["-m", "compose", "--durations=5"],
@@ -146,9 +149,8 @@ def compose_images(environ: dict[str, str]) -> Iterator[Callable[[IO[str]], None
 
 def once_more(name: str, environ: dict[str, str]) -> int:
     """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
-    options = [
-        option for option in STAGES[name] if option not in {*WORKERS, "worksteal", "loadfile", "--no-loadscope-reorder"}
-    ]
+    beside = {*WORKERS, *MORE_WORKERS, "worksteal", "loadfile", "--no-loadscope-reorder"}
+    options = [option for option in STAGES[name] if option not in beside]
     return pytest(
         f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ
     )

@@ -1,4 +1,8 @@
-"""Files that share a whole Imageyard go to one xdist worker: each worker that meets one of them would start another."""
+"""Files that share a whole Imageyard go to one xdist worker: each worker that meets one of them would start another.
+
+Three workers run whole Imageyards and browsers, which wait for each other a good deal of their time. A fourth one fills
+that time with what needs none of them, for a fourth set of those would cost more than it fills.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ SHARED = {
     "own_yard": re.compile(r"\bown_yard\b|\btests\.oci_places\b"),
     "fragile": re.compile(r"\bfragile\b"),
 }
+# What folders hold that use a whole Imageyard or a browser, and how many workers do.
+HEAVY_FOLDERS = ("functional", "browser")
+HEAVY_WORKERS = 3
 
 
 @cache
@@ -28,6 +35,10 @@ def unit_of(file: str) -> str:
     return next((name for name, words in SHARED.items() if words.search(text)), file)
 
 
+def is_heavy(unit: str) -> bool:
+    return unit in SHARED or unit.startswith(tuple(f"tests/{folder}/" for folder in HEAVY_FOLDERS))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     if config.getoption("dist") != "loadfile":
@@ -37,5 +48,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return unit_of(nodeid.split("::", 1)[0])
+
+        def _assign_work_unit(self, node: Any) -> None:
+            """Give a worker the next of its own kind; one that runs Imageyards takes what is left of the other too."""
+            takes_heavy = int(node.gateway.id.removeprefix("gw")) < HEAVY_WORKERS
+            own = next((unit for unit in self.workqueue if is_heavy(unit) == takes_heavy), None)
+            if own is not None:
+                self.workqueue.move_to_end(own, last=False)
+            elif not takes_heavy:
+                node.shutdown()
+                return
+            super()._assign_work_unit(node)
 
     return Scheduling(config, log)
