@@ -408,6 +408,8 @@ def test_a_screen_reader_hears_new_lines_politely_while_they_are_followed(page, 
     wait_for_lines(page)
     spoken = page.locator("[role=log][aria-live=polite]")
     assert spoken.inner_text() == ""
+    # What is there when the connection begins is no news.
+    expect(page.locator("[data-log-connection]")).to_have_text("")
     site.scene("append", build_id=build["id"], step=8, text="\x1b[32ma green word\x1b[0m\n")
     expect(spoken.locator("p")).to_have_text(["a green word"], timeout=15_000)
     site.scene("append", build_id=build["id"], step=8, text="".join(f"line {n}\n" for n in range(500)))
