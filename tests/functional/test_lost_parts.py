@@ -69,9 +69,9 @@ def test_12_a_full_disk_is_no_fault_of_the_commit_and_loses_nothing(fragile: Fra
         build = linked.start({"Dockerfile": fresh(base_image)})
         take = "from builds.pipeline import run_until_idle; run_until_idle('small-disk-1')"
         yard.shell(take, IMAGEYARD_MIN_FREE_GB="1000000")
+        waiting = yard.build(build["id"])
     finally:
         kill(worker, signal.SIGCONT)
-    waiting = yard.build(build["id"])
     assert (waiting["state"], waiting["attempt"]) == ("queued", 0)
     build = yard.wait(build["id"], timeout_s=PATIENCE_S)
     assert (build["state"], build["attempt"], build["tags"]) == ("succeeded", 1, ["latest"]), build["sentence"]
