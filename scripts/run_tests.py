@@ -51,8 +51,8 @@ STAGES = {
 
 # Those that need no service.
 BARE = ("unit", "sqlite")
-# The others. Compose waits for its services half of its time, which is no time of a clock but for patience; and a
-# Docker Engine that starts, as some of "real" do, cuts the others' containers off for a moment.
+# The others. Compose waits for its services half of its time. It is not beside "real", where Docker Engines start: each
+# of them cuts the containers of all others off for a moment.
 TOGETHER = (("postgres", "compose"), ("real",))
 
 
@@ -102,7 +102,7 @@ def staged(names: list[str], environ: dict[str, str]) -> list[str]:
             def run(name: str, out: IO[str]) -> int:
                 if name == "compose":
                     tell_of_images(out)
-                return pytest(name, STAGES[name], surroundings(name), out)
+                return pytest(name, [*STAGES[name], *own_cache(name)], surroundings(name), out)
 
             for group in TOGETHER:
                 codes = run_together([name for name in group if name in names], run)
@@ -147,10 +147,15 @@ def compose_images(environ: dict[str, str]) -> Iterator[Callable[[IO[str]], None
             made.wait()
 
 
+def own_cache(name: str) -> list[str]:
+    """Where pytest notes what failed: of two beside each other, the one that ends last would forget the other's."""
+    return ["-o", f"cache_dir=.pytest_cache/{name}"]
+
+
 def once_more(name: str, environ: dict[str, str]) -> int:
     """Run alone what failed beside other tests, and say so: real parts share two cores, and a deadline may pass."""
     beside = {*WORKERS, *MORE_WORKERS, "worksteal", "loadfile", "--no-loadscope-reorder"}
-    options = [option for option in STAGES[name] if option not in beside]
+    options = [option for option in [*STAGES[name], *own_cache(name)] if option not in beside]
     return pytest(
         f"{name}, once more what failed", [*options, "--last-failed", "--last-failed-no-failures=none"], environ
     )

@@ -20,9 +20,10 @@ SHARED = {
     "own_yard": re.compile(r"\bown_yard\b|\btests\.oci_places\b"),
     "fragile": re.compile(r"\bfragile\b"),
 }
-# What folders hold that use a whole Imageyard or a browser, and how many workers do.
+# What is in these folders uses a whole Imageyard or a browser. One worker takes none of it; whoever replaces a worker
+# that crashed has another name and takes all.
 HEAVY_FOLDERS = ("functional", "browser")
-HEAVY_WORKERS = 3
+LIGHT_WORKER = "gw3"
 
 
 @cache
@@ -51,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _assign_work_unit(self, node: Any) -> None:
             """Give a worker the next of its own kind; one that runs Imageyards takes what is left of the other too."""
-            takes_heavy = int(node.gateway.id.removeprefix("gw")) < HEAVY_WORKERS
+            takes_heavy = node.gateway.id != LIGHT_WORKER
             own = next((unit for unit in self.workqueue if is_heavy(unit) == takes_heavy), None)
             if own is not None:
                 self.workqueue.move_to_end(own, last=False)

@@ -149,8 +149,8 @@ def test_it_counts_as_no_tag_and_its_end_takes_no_other_tag_of_the_same_image(ya
     # Somebody has no use for it any more.
     assert yard.pushed_tags(linked.path) == {tag, "mine"}
     yard.send("DELETE", page, status=202)
-    until(lambda: yard.pushed_tags(linked.path) == {"mine"}, what="the removal")
-    assert yard.get(f"/builds/{build['id']}/debug-image")["state"] == "expired"
+    until(lambda: yard.get(page)["state"] == "expired", what="the removal")
+    assert yard.pushed_tags(linked.path) == {"mine"}
 
 
 def test_a_tag_that_somebody_pushed_is_left(yard: Yard, base_image: str):
